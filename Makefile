@@ -1,0 +1,49 @@
+# Every target does its own set-up. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("twin needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing twin into $(VENV) (once, about 0.6 GB)"
+	@$(PIP_INSTALL) -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	@echo "installing the development tools into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/dev.stamp ## Make .venv and install everything that development needs
+
+demo: $(VENV)/run.stamp ## Train a twin from the sample chat and talk with it
+	@$(BIN)/twin demo
+
+test: $(VENV)/dev.stamp lint types ## Run every check
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp ## Style and the direction of imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo
+
+types: $(VENV)/dev.stamp ## Types
+	@$(BIN)/basedpyright --level error
+
+# The lock files carry hashes and no index address; uv resolves, pip installs.
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --overrides requirements/overrides.txt \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+lock: ## Resolve the lock files anew (needs uv)
+	$(LOCK) --all-extras --group build -o requirements/run.txt
+	$(LOCK) --all-extras --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
+
+clean: ## Remove what the other targets made here
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis

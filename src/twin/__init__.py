@@ -1,0 +1,1 @@
+"""twin: talk with an AI that writes the way you write."""

@@ -1,0 +1,1 @@
+"""Values and Protocols that everything else speaks in; standard library only."""

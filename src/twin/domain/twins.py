@@ -1,0 +1,49 @@
+"""Twins and their owners."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with an account. On a laptop there is one, `LOCAL_USER`. `id` is opaque, never an address."""
+
+    id: str
+    email: str
+    created_at: datetime
+
+
+LOCAL_USER = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A person's twin.
+
+    Attributes:
+        id: opaque; every key of the twin begins with it.
+        owner: the id of the `User` it belongs to.
+        name: what the owner calls it; unique per owner.
+        speakers: the names (or ids) under which the person writes; the first is the one the twin speaks under.
+        base: name or path of the base model.
+        run_id: the run whose adapter answers; None until the first one is published.
+    """
+
+    id: str
+    owner: str
+    name: str
+    speakers: tuple[str, ...]
+    base: str
+    created_at: datetime
+    run_id: str | None = None
+    options: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """LoRA weights, in PEFT format, of one run over one base. `key` is the folder in the object store."""
+
+    run_id: str
+    base: str
+    rank: int
+    key: str
