@@ -1,0 +1,1 @@
+"""Who fulfils the Protocols."""

@@ -1,0 +1,1 @@
+"""The Protocols in Google Cloud."""

@@ -1,0 +1,1 @@
+"""The Protocols on one machine: a folder, an SQL database, child processes."""

@@ -1,0 +1,1 @@
+"""Channels through which a twin can be reached."""

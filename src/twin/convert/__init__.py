@@ -1,0 +1,1 @@
+"""An adapter becomes what servers read."""

@@ -1,0 +1,1 @@
+"""Exports become messages: one module per platform, recognised by content."""

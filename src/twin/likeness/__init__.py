@@ -1,0 +1,1 @@
+"""Does it sound like the person, and what does it give away?"""

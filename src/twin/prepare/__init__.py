@@ -1,0 +1,1 @@
+"""Messages become conversations, and conversations become examples."""

@@ -1,0 +1,1 @@
+"""Examples become an adapter; the home of Keras and JAX."""
