@@ -2,8 +2,21 @@
 
 A platform is one module (or folder) with one function, `claim(files, options) -> list[Export]`: it looks at all
 files of an upload, by content first and by name second, and returns the exports it recognises, each with the
-files it consists of and a way to read it. `ingest.read` asks the modules in turn; a file claimed by one is not
-shown to the next. Adding a platform is adding a module to the list in `ingest/__init__.py`.
+files it consists of and a way to read it. `ingest.read` asks the platforms in turn; a file claimed by one is not
+shown to the next. Adding a platform is adding a line to `ingest/platforms.py`.
+
+What a platform keeps to:
+
+- `claim` is cheap: it looks at names, sizes and `File.head()`, never at whole files, and never raises for a file
+  that is merely not its own. It raises nothing but `ExportError`, and that only for a file that is certainly its
+  own and certainly unusable.
+- `parse` streams: messages leave as they are read, in the order of the export (oldest first where the export is
+  newest first), in memory that does not grow with the file. It raises `ExportError`, and nothing else, where it
+  cannot go on; messages that left before stay.
+- Every line or record of the input ends in a message or in `Report.miss`; what a platform leaves out on purpose
+  (drafts, branches that were edited away) is told in `Report.warnings`, as a count.
+- `Message.chat` tells the chats of one platform apart: two chats of one name get a suffix.
+- All times of one export are aware, or all are naive.
 """
 
 from collections import Counter
@@ -12,7 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from twin.domain.messages import Kind, Message
 
@@ -23,6 +36,8 @@ class DateOrder(StrEnum):
     DMY = "dmy"
     MDY = "mdy"
     YMD = "ymd"
+    YDM = "ydm"
+    MYD = "myd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +57,13 @@ class Options:
 class File:
     """One file of an upload, wherever it lies (folder, zip, zip in zip).
 
+    A zip is seen as a folder of its own name (`WhatsApp Chat - Ana.zip/_chat.txt`), except for documents that
+    happen to be zips (docx, odt, epub): those are files.
+
     Attributes:
-        path: inside the upload, in Unicode form NFC; relative, without `..`.
+        path: inside the upload, in Unicode form NFC; relative, without `..`; no two files share one.
         size: in bytes, unpacked.
-        open: a new binary stream from the start, seekable; bounded by `size`.
+        open: a new binary stream from the start, seekable; it raises ExportError where the bytes are broken.
         modified: the file's or zip member's own date, an upper bound for what it holds.
     """
 
@@ -65,7 +83,9 @@ class Report:
     """What was read from one export, and how sure that is. Filled while the messages are read.
 
     Holds names and counts, never words of a chat. `unmatched` are 1-based line numbers (or record numbers) that
-    fitted nothing, at most the first 100 of `unmatched_count`.
+    fitted nothing, at most the first 100 of `unmatched_count`. `written_by_sender` counts the messages that are
+    words (`twin.domain.messages.WORDS`) of each sender. `owner` is the person's name as the export displays it,
+    `owner_id` their stable id where the platform has one.
     """
 
     files: list[str]
@@ -74,7 +94,7 @@ class Report:
     chats: Counter[str] = field(default_factory=Counter[str])
     kinds: Counter[Kind] = field(default_factory=Counter[Kind])
     senders: Counter[str] = field(default_factory=Counter[str])
-    words_by_sender: Counter[str] = field(default_factory=Counter[str])
+    written_by_sender: Counter[str] = field(default_factory=Counter[str])
     first: datetime | None = None
     last: datetime | None = None
     locale: str | None = None
@@ -83,6 +103,7 @@ class Report:
     date_order_evidence: str | None = None
     time_zone: str | None = None
     owner: str | None = None
+    owner_id: str | None = None
     owner_evidence: str | None = None
     unmatched: list[int] = field(default_factory=list[int])
     unmatched_count: int = 0
@@ -99,11 +120,21 @@ class Report:
 class Export:
     """One recognised export: a chat, or an account with many.
 
-    `parse` fills in what only the platform knows (dialect, locale, date order, owner, misses, warnings);
-    counts, senders and first and last time are kept by `ingest.read`.
+    `parse` fills in what only the platform knows (dialect, locale, date order, time zone, owner, misses,
+    warnings); chats, kinds, senders and first and last time are counted by `ingest.read`. `files` are all that
+    belong to the export, also those that hold no messages, so that none is reported as unknown; pictures, sounds
+    and videos need not be named.
     """
 
     platform: str
     dialect: str
     files: Sequence[File]
     parse: Callable[[Report], Iterator[Message]]
+
+
+class Platform(Protocol):
+    """What a platform's module offers."""
+
+    def claim(self, files: Sequence[File], options: Options) -> list[Export]:
+        """The exports of this platform among `files`."""
+        ...
