@@ -1,0 +1,274 @@
+"""Templates: how turns become tokens, and how generated text becomes messages again.
+
+One class per kind of base model, each rendering and parsing as inverses:
+
+- `Transcript`, for base models: every message is a line `Name: text`. Their marks for turns were never
+  trained, while transcripts are everywhere in what they read. A reply ends where the model begins another
+  name's line or an empty one.
+- `Dialogue`, for instruction-tuned models: Gemma's turns, closed by a control token.
+
+In both, a line break inside a message is written as line feed and space, so that a line that begins with
+anything else begins a message.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from twin.base.vocabulary import Vocabulary
+from twin.domain.examples import Role, Turn
+from twin.domain.ports import Piece
+from twin.errors import ModelError
+
+
+class Part(Enum):
+    """What a segment is to the loss.
+
+    `WORDS` are what the owner wrote, with the line feed that ends each message. `SHAPE` is what a model must
+    also learn to write (going on with another message, ending the reply), but which is not the owner's words.
+    """
+
+    CONTEXT = "context"
+    SHAPE = "shape"
+    WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Some text with one meaning; `mark` says that it is a control token of the template, never a person's."""
+
+    text: str
+    part: Part
+    mark: bool = False
+
+
+def escape(message: str) -> str:
+    """A message on the lines of a template. `unescape` is its inverse."""
+    return message.replace("\n", "\n ")
+
+
+def unescape(text: str) -> str:
+    return text.replace("\n ", "\n")
+
+
+def line_name(name: str) -> str:
+    """A name as it stands at the beginning of a line: on one line, and without the colon that ends it."""
+    return " ".join(name.replace(":", " ").split()) or "?"
+
+
+class Reader(ABC):
+    """Turns generated text, as it comes, into pieces of messages. `ended` says that the reply is over."""
+
+    ended = False
+
+    @abstractmethod
+    def feed(self, text: str) -> Iterator[Piece]:
+        """What `text` adds. Text after the end of the reply is dropped."""
+
+    @abstractmethod
+    def close(self) -> Iterator[Piece]:
+        """What was held back, once no more text comes."""
+
+
+class Template(ABC):
+    """How one kind of base model reads and writes a conversation."""
+
+    @abstractmethod
+    def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:
+        """A stretch of conversation as segments; the owner's turns from index `context` on are learned.
+
+        Args:
+            final: the conversation ends here, so that the last reply is learned to end.
+        """
+
+    @abstractmethod
+    def prompt(self, turns: Sequence[Turn], *, speaker: str, preamble: str = "") -> Iterator[Segment]:
+        """The conversation so far, up to where `speaker` begins to write."""
+
+    @abstractmethod
+    def reader(self, *, speaker: str) -> Reader: ...
+
+    def tokens(self, segments: Iterator[Segment], vocabulary: Vocabulary) -> tuple[list[int], list[Part]]:
+        """Token ids with the part of each, beginning with the beginning mark."""
+        ids = [vocabulary.bos]
+        parts = [Part.CONTEXT]
+        for segment in segments:
+            if segment.mark:
+                token = vocabulary.mark(segment.text)
+                if token is None:
+                    raise ModelError(f"The vocabulary has no {segment.text}. Use a base model that has this template.")
+                added = [token]
+            else:
+                added = vocabulary.encode(segment.text)
+            ids += added
+            parts += [segment.part] * len(added)
+        return ids, parts
+
+
+class Transcript(Template):
+    """`Name: text` lines."""
+
+    def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:
+        replied = False
+        for index, turn in enumerate(turns):
+            learned = turn.role is Role.OWNER and index >= context
+            for number, message in enumerate(turn.messages):
+                # Writing one's own name again is going on; anybody else's name after a reply ends it.
+                name = Part.SHAPE if (learned and number > 0) or (replied and number == 0) else Part.CONTEXT
+                yield Segment(line_name(turn.name) + ":", name)
+                yield Segment(f" {escape(message)}\n", Part.WORDS if learned else Part.CONTEXT)
+            replied = learned
+        if final:
+            yield Segment("\n", Part.SHAPE if replied else Part.CONTEXT)
+
+    def prompt(self, turns: Sequence[Turn], *, speaker: str, preamble: str = "") -> Iterator[Segment]:
+        if preamble:
+            yield Segment(preamble.rstrip("\n") + "\n\n", Part.CONTEXT)
+        yield from self.example(turns, context=len(turns), final=False)
+        yield Segment(line_name(speaker) + ":", Part.CONTEXT)
+
+    def reader(self, *, speaker: str) -> Reader:
+        return _TranscriptReader(line_name(speaker) + ":")
+
+
+class _TranscriptReader(Reader):
+    """Holds back the beginning of a line until it is clear whose it is."""
+
+    def __init__(self, own: str) -> None:
+        self._own = own
+        self._message = 0
+        self._held = ""
+        # What may stand at the place of `_held`: the space after a name, the beginning of a line, or anything.
+        self._at_name_end = True
+        self._at_line_start = False
+
+    def feed(self, text: str) -> Iterator[Piece]:
+        self._held += text
+        while self._held and not self.ended:
+            if self._at_name_end:
+                self._held = self._held.removeprefix(" ")
+                self._at_name_end = False
+            elif self._at_line_start:
+                if self._held[0] == " ":
+                    yield Piece(self._message, "\n")
+                    self._held = self._held[1:]
+                elif self._held.startswith(self._own):
+                    self._message += 1
+                    self._held = self._held[len(self._own) :]
+                    self._at_name_end = True
+                elif self._own.startswith(self._held):
+                    return
+                else:
+                    self.ended = True
+                    return
+                self._at_line_start = False
+            else:
+                words, feed, rest = self._held.partition("\n")
+                if words:
+                    yield Piece(self._message, words)
+                self._held = rest
+                self._at_line_start = bool(feed)
+
+    def close(self) -> Iterator[Piece]:
+        self.ended = True
+        return iter(())
+
+
+class Dialogue(Template):
+    """Gemma's turns: `user` holds everybody else, by name where there are several, and `model` the owner."""
+
+    def __init__(self, *, start: str = "<start_of_turn>", end: str = "<end_of_turn>") -> None:
+        self._start = start
+        self._end = end
+
+    def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:  # noqa: ARG002
+        # Every turn is closed by its mark, so that a conversation that goes on looks no different.
+        speaker = next(turn.name for turn in turns if turn.role is Role.OWNER)
+        yield from self._turns(turns, context=context, opening=_persona(speaker))
+
+    def prompt(self, turns: Sequence[Turn], *, speaker: str, preamble: str = "") -> Iterator[Segment]:
+        opening = "\n\n".join(filter(None, [_persona(speaker), preamble.strip()]))
+        yield from self._turns(turns, context=len(turns), opening=opening)
+        yield from self._open("model")
+
+    def reader(self, *, speaker: str) -> Reader:  # noqa: ARG002
+        return _DialogueReader(self._end)
+
+    def _open(self, role: str) -> Iterator[Segment]:
+        yield Segment(self._start, Part.CONTEXT, mark=True)
+        yield Segment(role + "\n", Part.CONTEXT)
+
+    def _close(self, part: Part) -> Iterator[Segment]:
+        yield Segment(self._end, part, mark=True)
+        yield Segment("\n", Part.CONTEXT)
+
+    def _turns(self, turns: Sequence[Turn], *, context: int, opening: str) -> Iterator[Segment]:
+        # Gemma 3 has no system turn: what is said beforehand opens the first user turn.
+        index = 0
+        while index < len(turns) and turns[index].role is Role.OTHER:
+            index += 1
+        yield from self._open("user")
+        yield Segment("\n\n".join(filter(None, [opening, _named(turns[:index])])), Part.CONTEXT)
+        yield from self._close(Part.CONTEXT)
+        while index < len(turns):
+            first = index
+            role = turns[first].role
+            while index < len(turns) and turns[index].role is role:
+                index += 1
+            learned = role is Role.OWNER and first >= context
+            yield from self._open("model" if role is Role.OWNER else "user")
+            if role is Role.OWNER:
+                text = "\n".join(escape(message) for turn in turns[first:index] for message in turn.messages)
+            else:
+                text = _named(turns[first:index])
+            yield Segment(text, Part.WORDS if learned else Part.CONTEXT)
+            yield from self._close(Part.SHAPE if learned else Part.CONTEXT)
+
+
+def _persona(speaker: str) -> str:
+    name = line_name(speaker)
+    return f"You are {name} in a chat. Write what {name} writes next."
+
+
+def _named(turns: Sequence[Turn]) -> str:
+    return "\n".join(f"{line_name(turn.name)}: {escape(message)}" for turn in turns for message in turn.messages)
+
+
+class _DialogueReader(Reader):
+    def __init__(self, end: str) -> None:
+        self._end = end
+        self._message = 0
+        self._at_line_start = False
+
+    def feed(self, text: str) -> Iterator[Piece]:
+        # The closing mark is one token, so it never comes in halves.
+        words, end, _ = text.partition(self._end)
+        while words and not self.ended:
+            if self._at_line_start:
+                self._at_line_start = False
+                if words[0] == " ":
+                    yield Piece(self._message, "\n")
+                    words = words[1:]
+                else:
+                    self._message += 1
+                continue
+            line, feed, words = words.partition("\n")
+            if line:
+                yield Piece(self._message, line)
+            self._at_line_start = bool(feed)
+        self.ended = self.ended or bool(end)
+
+    def close(self) -> Iterator[Piece]:
+        self.ended = True
+        return iter(())
+
+
+def template_for(vocabulary: Vocabulary, *, instruction_tuned: bool) -> Template:
+    """The template of a base model. Gemma 4 names its turn marks differently from Gemma 1 to 3."""
+    if not instruction_tuned:
+        return Transcript()
+    for start, end in (("<start_of_turn>", "<end_of_turn>"), ("<|turn>", "<turn|>")):
+        if vocabulary.mark(start) is not None and vocabulary.mark(end) is not None:
+            return Dialogue(start=start, end=end)
+    raise ModelError("The vocabulary has no turn marks of Gemma. Use a Gemma 3 or Gemma 4 base model.")
