@@ -1,0 +1,81 @@
+"""Settings: where things are, read from the environment by the entry points and by nothing else."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from twin.errors import SettingsError
+
+PREFIX = "TWIN_"
+
+
+def _setting(default: str, meaning: str, *, shown: str | None = None) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "shown": shown or default})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Every setting; the field `objects` is the variable `TWIN_OBJECTS`."""
+
+    home: str = _setting("~/.twin", "the one folder that holds everything of an installation")
+    objects: str = _setting(
+        "",
+        "where uploads, examples, adapters and reports are: `file:FOLDER` or `gs://BUCKET`",
+        shown="file:$TWIN_HOME/objects",
+    )
+    records: str = _setting(
+        "",
+        "where twins and runs are recorded: `sqlite:///FILE`, `postgresql://USER:PASSWORD@HOST/DATABASE` or "
+        "`bigquery://PROJECT/DATASET`",
+        shown="sqlite:///$TWIN_HOME/twin.db",
+    )
+    runner: str = _setting("worker:", "who does the training: `worker:` (this machine) or `pubsub:PROJECT/TOPIC`")
+    chat: str = _setting("llama:", "who answers: `llama:` (this machine) or `vllm:URL`")
+    base: str = _setting(
+        "gemma3-270m",
+        "the base model of new twins: `gemma3-270m`, a KerasHub preset, a Hugging Face folder or a GGUF file",
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings that `environ` holds; an empty variable counts as unset.
+
+        Raises SettingsError for a `TWIN_…` variable that is no setting.
+        """
+        names = {PREFIX + item.name.upper(): item.name for item in fields(cls)}
+        for variable in sorted(environ):
+            if variable.startswith(PREFIX) and variable not in names:
+                close = difflib.get_close_matches(variable, names, n=1) or ["one of " + ", ".join(sorted(names))]
+                raise SettingsError(f"{variable} is not a setting of twin. Did you mean {close[0]}? If not, unset it.")
+        return cls(**{name: environ[variable] for variable, name in names.items() if environ.get(variable)})
+
+    @property
+    def folder(self) -> Path:
+        """`home` as an absolute path."""
+        return Path(self.home).expanduser().absolute()
+
+    @property
+    def objects_address(self) -> str:
+        return self.objects or f"file:{self.folder / 'objects'}"
+
+    @property
+    def records_address(self) -> str:
+        return self.records or f"sqlite:///{self.folder / 'twin.db'}"
+
+    def __repr__(self) -> str:
+        # Settings end up in tracebacks and logs; a database address may hold a password.
+        values = (f"{item.name}={without_password(getattr(self, item.name))!r}" for item in fields(self))
+        return f"Settings({', '.join(values)})"
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Variable, default and meaning of every setting, as `docs/settings.md` lists them."""
+    return [(PREFIX + item.name.upper(), item.metadata["shown"], item.metadata["meaning"]) for item in fields(Settings)]
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", address)

@@ -1,0 +1,41 @@
+"""Settings."""
+
+from pathlib import Path
+
+import pytest
+
+from twin.errors import SettingsError
+from twin.settings import Settings, table
+
+
+def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = Settings.load({"PATH": "/bin"})
+    assert settings.folder == tmp_path / ".twin"
+    assert settings.objects_address == f"file:{tmp_path}/.twin/objects"
+    assert settings.records_address == f"sqlite:///{tmp_path}/.twin/twin.db"
+
+
+def test_home_moves_what_is_not_set_itself(tmp_path: Path) -> None:
+    settings = Settings.load({"TWIN_HOME": str(tmp_path), "TWIN_RECORDS": "postgresql://u@h/d", "TWIN_OBJECTS": ""})
+    assert settings.objects_address == f"file:{tmp_path}/objects"
+    assert settings.records_address == "postgresql://u@h/d"
+
+
+def test_a_misspelt_setting_is_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"TWIN_OBJECT is not a setting.*TWIN_OBJECTS"):
+        Settings.load({"TWIN_OBJECT": "file:/x"})
+
+
+def test_a_password_is_never_shown() -> None:
+    settings = Settings(records="postgresql+pg8000://ana:s3cret:x@db.example/twin")
+    assert "s3cret" not in repr(settings)
+    assert "db.example/twin" in repr(settings)
+
+
+def test_the_documentation_lists_every_setting() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text("utf-8")
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split("|")) for line in page.splitlines() if line[:3] == "| `"
+    ]
+    assert rows == [(f"`{name}`", f"`{default}`", meaning) for name, default, meaning in table()]
