@@ -1,0 +1,152 @@
+"""One reading of an upload: which exports it holds, their messages, and a report on each."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+
+from twin.domain.messages import WORDS, Kind, Message
+from twin.errors import ExportError
+from twin.ingest.export import Export, File, Options, Report
+from twin.ingest.files import Upload
+from twin.ingest.platforms import platforms
+from twin.ingest.unknown import explain, is_media
+
+_BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was not read, and one sentence that says why."""
+
+    path: str
+    reason: str
+
+
+class Reading:
+    """What an upload holds. `exports` and `reports` stand side by side; a report is full once its messages are read.
+
+    Attributes:
+        skipped: files that hold no messages, or none that can be read; pictures, sounds and videos are not named.
+    """
+
+    def __init__(self, exports: Sequence[Export], skipped: Sequence[Skipped]) -> None:
+        self.exports = tuple(exports)
+        self.skipped = tuple(skipped)
+        self.reports = tuple(
+            Report([str(file.path) for file in export.files], export.platform, export.dialect) for export in exports
+        )
+
+    def __iter__(self) -> Iterator[Message]:
+        return self.messages()
+
+    def messages(self) -> Iterator[Message]:
+        """Every message, export by export. To be called once.
+
+        Raises:
+            ExportError: an only export that breaks off, or an upload without a single message. One of several
+                that breaks off is told in its report.
+        """
+        any_read = False
+        for export, report in zip(self.exports, self.reports, strict=True):
+            try:
+                for batch in _batches(export.parse(report)):
+                    any_read = True
+                    _count(report, batch)
+                    yield from batch
+            except ExportError as error:
+                if len(self.exports) == 1 and not any_read:
+                    raise
+                report.warnings.append(f"Reading stopped before the end: {error}")
+        if not any_read:
+            raise ExportError(_nothing(self))
+
+
+def read(paths: Sequence[Path | str], *, options: Options | None = None) -> Reading:
+    """Find the exports under some paths: files, folders, zips.
+
+    Raises:
+        ExportError: nothing that can be read is there; a single file given alone is described.
+    """
+    upload = Upload([Path(path) for path in paths])
+    options = options or Options()
+    skipped = [Skipped(path, reason) for path, reason in upload.problems]
+    exports: list[Export] = []
+    left = upload.files
+    for platform in platforms():
+        if not left:
+            break
+        try:
+            claimed = platform.claim(left, options)
+        except ExportError as error:
+            skipped.append(Skipped("", str(error)))
+            continue
+        exports += claimed
+        taken = {file.path for export in claimed for file in export.files}
+        left = [file for file in left if file.path not in taken]
+    skipped += [Skipped(str(file.path), _why(file)) for file in left if not (exports and is_media(file.path))]
+    reading = Reading(exports, skipped)
+    if not exports:
+        raise ExportError(_nothing(reading))
+    return reading
+
+
+def _why(file: File) -> str:
+    try:
+        return explain(file)
+    except ExportError as error:
+        return str(error)
+    except OSError as error:
+        return f"{file.path} cannot be read: {error.strerror or error}."
+
+
+def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
+    """Lists of messages; where the source breaks off, what came before leaves first."""
+    broken: list[ExportError] = []
+
+    def guarded() -> Iterator[Message]:
+        try:
+            yield from messages
+        except ExportError as error:
+            broken.append(error)
+
+    source = guarded()
+    while batch := list(islice(source, _BATCH)):
+        yield batch
+    if broken:
+        raise broken[0]
+
+
+def _count(report: Report, batch: list[Message]) -> None:
+    report.chats.update(map(itemgetter(1), batch))
+    kinds = list(map(itemgetter(4), batch))
+    senders = Counter(map(itemgetter(2), batch))
+    nobody = senders.pop(None, 0)
+    texts = kinds.count(Kind.TEXT)
+    if texts == len(batch) and not nobody:  # nearly always, and much faster
+        written = senders
+    else:
+        written = Counter(m.sender for m in batch if m.sender is not None and m.kind in WORDS)
+    report.senders.update(senders)
+    report.written_by_sender.update(written)
+    report.kinds[Kind.TEXT] += texts
+    report.kinds.update(kind for kind in kinds if kind is not Kind.TEXT)
+    times = [time for time in map(itemgetter(3), batch) if time is not None]
+    if times:
+        first, last = min(times), max(times)
+        report.first = min(report.first or first, first)
+        report.last = max(report.last or last, last)
+
+
+def _nothing(reading: Reading) -> str:
+    if len(reading.skipped) == 1 and not reading.exports:
+        return reading.skipped[0].reason
+    if reading.exports and not reading.skipped:
+        names = ", ".join(reading.reports[0].files[:3])
+        return f"No message was found in {names}. Export the chat again, as text."
+    if not reading.skipped:
+        return "There is no file to read. Give chat exports, or a folder or zip with chat exports."
+    first = reading.skipped[0]
+    return f"None of the {len(reading.skipped)} files is a chat export that can be read. The first: {first.reason}"
