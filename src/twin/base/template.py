@@ -27,10 +27,12 @@ class Part(Enum):
 
     `WORDS` are what the owner wrote, with the line feed that ends each message. `SHAPE` is what a model must
     also learn to write (going on with another message, ending the reply), but which is not the owner's words.
+    `END` is somebody else's name after a reply: its first token ends the reply, whose name it is nobody learns.
     """
 
     CONTEXT = "context"
     SHAPE = "shape"
+    END = "end"
     WORDS = "words"
 
 
@@ -102,7 +104,10 @@ class Template(ABC):
             else:
                 added = vocabulary.encode(segment.text)
             ids += added
-            parts += [segment.part] * len(added)
+            if segment.part is Part.END:
+                parts += [Part.SHAPE] + [Part.CONTEXT] * (len(added) - 1)
+            else:
+                parts += [segment.part] * len(added)
         return ids, parts
 
 
@@ -115,7 +120,11 @@ class Transcript(Template):
             learned = turn.role is Role.OWNER and index >= context
             for number, message in enumerate(turn.messages):
                 # Writing one's own name again is going on; anybody else's name after a reply ends it.
-                name = Part.SHAPE if (learned and number > 0) or (replied and number == 0) else Part.CONTEXT
+                name = Part.CONTEXT
+                if number == 0 and replied:
+                    name = Part.END
+                elif number > 0 and learned:
+                    name = Part.SHAPE
                 yield Segment(line_name(turn.name) + ":", name)
                 yield Segment(f" {escape(message)}\n", Part.WORDS if learned else Part.CONTEXT)
             replied = learned
@@ -219,7 +228,8 @@ class Dialogue(Template):
             learned = role is Role.OWNER and first >= context
             yield from self._open("model" if role is Role.OWNER else "user")
             if role is Role.OWNER:
-                text = "\n".join(escape(message) for turn in turns[first:index] for message in turn.messages)
+                # A message's own opening space would read as a line break within the one before.
+                text = "\n".join(escape(message).lstrip(" ") for turn in turns[first:index] for message in turn.messages)
             else:
                 text = _named(turns[first:index])
             yield Segment(text, Part.WORDS if learned else Part.CONTEXT)

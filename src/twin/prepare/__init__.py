@@ -1,1 +1,107 @@
 """Messages become conversations, and conversations become examples."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from twin.domain.examples import Example, Split
+from twin.domain.messages import Message
+from twin.errors import DataError
+from twin.prepare.conversations import conversations, newest, spoken
+from twin.prepare.windows import split_by_time, turns, windows
+
+FEWEST = 20
+"""Messages that an owner must have written at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareConfig:
+    """How messages are cut into examples. Lengths are in characters, because bases count tokens differently.
+
+    Attributes:
+        silence: a longer pause begins another conversation.
+        window: characters in an example at most.
+        context: characters before its first counted reply at most.
+        longest: characters of a message at most; longer ones were pasted.
+        held_out: share of the owner's messages, the latest of each chat, that never trains.
+        max_messages: only the newest so many messages; None for all.
+    """
+
+    silence: timedelta = timedelta(hours=2)
+    window: int = 1000
+    context: int = 500
+    longest: int = 2000
+    held_out: float = 0.1
+    max_messages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Examples, and the account of what became of every message.
+
+    Attributes:
+        messages: how many were read.
+        kept: how many stand in conversations that became examples; `messages` is `kept` and the `dropped`.
+        owner_messages: how many of the kept are the owner's; each counts in exactly one example.
+        conversations: how many became examples, after the cut in time.
+        dropped: why the others were not kept.
+    """
+
+    examples: tuple[Example, ...]
+    messages: int
+    kept: int
+    owner_messages: int
+    conversations: int
+    dropped: Counter[str] = field(default_factory=Counter[str])
+
+    def count(self, split: Split) -> int:
+        return sum(example.split is split for example in self.examples)
+
+
+def prepare(
+    messages: Iterable[Message],
+    *,
+    speakers: tuple[str, ...],
+    redact: Callable[[Message], Message] | None = None,
+    config: PrepareConfig | None = None,
+) -> Prepared:
+    """Make examples of what `speakers` wrote.
+
+    Args:
+        speakers: names or ids under which the owner writes; the twin speaks under the first.
+        redact: replaces what identifies third parties; the only change to anybody's words.
+
+    Raises:
+        DataError: the owner wrote too little.
+    """
+    config = config or PrepareConfig()
+    names = frozenset(speakers)
+
+    def is_owner(message: Message) -> bool:
+        return message.sender in names or message.sender_id in names
+
+    dropped: Counter[str] = Counter()
+    everything = list(messages)
+    recent = newest(list(spoken(everything, longest=config.longest, dropped=dropped)), config.max_messages)
+    if older := len(everything) - dropped.total() - len(recent):
+        dropped[f"older than the newest {config.max_messages}"] = older
+    own = sum(map(is_owner, recent))
+    if own < FEWEST:
+        raise DataError(
+            f"{speakers[0]} wrote {own} messages that can be learned from; at least {FEWEST} are needed. "
+            "Add more chats, or check the name with `twin parse`."
+        )
+    stretches = list(conversations(map(redact, recent) if redact else recent, silence=config.silence))
+    examples: list[Example] = []
+    used = kept = 0
+    for conversation, split in split_by_time(stretches, is_owner=is_owner, share=config.held_out):
+        source = f"{conversation.platform}:{conversation.chat}"
+        lines = turns(conversation, is_owner=is_owner, owner_name=speakers[0])
+        cut = list(windows(lines, window=config.window, context=config.context, split=split, source=source))
+        examples += cut
+        used += bool(cut)
+        kept += len(conversation.messages) if cut else 0
+    if unused := len(recent) - kept:
+        dropped["in conversations without the owner"] = unused
+    return Prepared(tuple(examples), len(everything), kept, own, used, dropped)

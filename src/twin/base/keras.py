@@ -1,0 +1,137 @@
+"""The Keras model of a base: KerasHub's Gemma 3 backbone, filled from its GGUF file.
+
+Two things make loading quick: variables are built without values (KerasHub would draw 268 million random
+numbers first), and the GGUF's blocks are dequantised straight into place by two threads.
+"""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras_hub.models import Gemma3Backbone
+
+from twin.base.gguf import GGUF, Floats
+from twin.base.models import Base
+from twin.errors import ModelError
+
+
+class Linear(NamedTuple):
+    """One linear layer of the model: its name in Hugging Face's format, in GGUF's, and the Keras layer."""
+
+    name: str
+    gguf: str
+    layer: Any
+
+
+def load(base: Base, *, dtype: str = "float32") -> Gemma3Backbone:
+    """The backbone of `base` with its weights, computing in `dtype`.
+
+    Raises:
+        ModelError: the file holds another architecture than Gemma 3 text.
+    """
+    model = base.model
+    # Inside a stateless scope Keras only notes how each variable is to be initialised, and does it at the end:
+    # by then the random initialisers are replaced by the weights.
+    with keras.StatelessScope():
+        backbone = Gemma3Backbone(**backbone_config(model), dtype=dtype)
+        with ThreadPoolExecutor(2) as pool:
+            for variable, values in pool.map(lambda pair: (pair[0], pair[1]()), _weights(model, backbone)):
+                variable._initializer = _constant(values)
+    return backbone
+
+
+def backbone_config(model: GGUF) -> dict[str, Any]:
+    """The arguments of `Gemma3Backbone` that a GGUF file describes."""
+    about = model.metadata
+    if about.get("general.architecture") != "gemma3":
+        raise ModelError(
+            f"{model.path.name}: architecture {about.get('general.architecture')!r}. Gemma 3 text models are read."
+        )
+    rope_factor = float(about.get("gemma3.rope.scaling.factor", 1.0))
+    return {
+        "vocabulary_size": model.tensors["token_embd.weight"].shape[0],
+        "image_size": None,
+        "num_layers": about["gemma3.block_count"],
+        "num_query_heads": about["gemma3.attention.head_count"],
+        "num_key_value_heads": about["gemma3.attention.head_count_kv"],
+        "hidden_dim": about["gemma3.embedding_length"],
+        "intermediate_dim": about["gemma3.feed_forward_length"],
+        "head_dim": about["gemma3.attention.key_length"],
+        "use_post_ffw_norm": True,
+        "use_post_attention_norm": True,
+        "use_sliding_window_attention": True,
+        "sliding_window_size": about["gemma3.attention.sliding_window"],
+        "global_rope_scaling_factor": rope_factor,
+        "layer_norm_epsilon": about["gemma3.attention.layer_norm_rms_epsilon"],
+    }
+
+
+def linears(backbone: Gemma3Backbone, *, first: int = 0) -> Iterator[Linear]:
+    """The linear layers of the decoder blocks from index `first` up, in order."""
+    for index, block in enumerate(backbone.transformer_layers):
+        if index < first:
+            continue
+        attention = block.attention
+        for name, gguf_name, layer in (
+            ("self_attn.q_proj", "attn_q", attention.query_dense),
+            ("self_attn.k_proj", "attn_k", attention.key_dense),
+            ("self_attn.v_proj", "attn_v", attention.value_dense),
+            ("self_attn.o_proj", "attn_output", attention.output_dense),
+            ("mlp.gate_proj", "ffn_gate", block.gating_ffw),
+            ("mlp.up_proj", "ffn_up", block.gating_ffw_2),
+            ("mlp.down_proj", "ffn_down", block.ffw_linear),
+        ):
+            yield Linear(f"model.layers.{index}.{name}", f"blk.{index}.{gguf_name}", layer)
+
+
+def to_kernel(matrix: Floats, shape: tuple[int, ...]) -> Floats:
+    """A matrix (out, in), as PyTorch and GGUF hold it, as a Keras kernel of `shape`.
+
+    Kernels are (in, out), (heads, in, head) for query, key and value, and (heads, head, out) for the output.
+    """
+    out, inner = matrix.shape
+    if len(shape) == 2:
+        return matrix.T
+    if shape[1] == inner:
+        return matrix.reshape(shape[0], shape[2], inner).transpose(0, 2, 1)
+    return matrix.T.reshape(shape[0], shape[1], out)
+
+
+def _constant(values: Floats) -> Any:
+    def initializer(shape: tuple[int, ...], dtype: str) -> Any:
+        if values.shape != tuple(shape):
+            raise ModelError(f"A weight has shape {values.shape}, expected {tuple(shape)}. The base file is not sound.")
+        return keras.ops.convert_to_tensor(values, dtype)
+
+    return initializer
+
+
+def _weights(model: GGUF, backbone: Gemma3Backbone) -> Iterator[tuple[Any, Any]]:
+    def linear(name: str, variable: Any) -> Any:
+        return lambda: to_kernel(model.floats(name), tuple(variable.shape))
+
+    def norm(name: str) -> Any:
+        # llama.cpp stores the factor itself, Keras its distance from one.
+        return lambda: model.floats(name) - np.float32(1)
+
+    yield backbone.token_embedding.embeddings, lambda: model.floats("token_embd.weight")
+    yield backbone.layer_norm.scale, norm("output_norm.weight")
+    for one in linears(backbone):
+        yield one.layer.kernel, linear(f"{one.gguf}.weight", one.layer.kernel)
+    for index, block in enumerate(backbone.transformer_layers):
+        for name, layer in (
+            ("attn_norm", block.pre_attention_norm),
+            ("post_attention_norm", block.post_attention_norm),
+            ("attn_q_norm", block.attention.query_norm),
+            ("attn_k_norm", block.attention.key_norm),
+            ("ffn_norm", block.pre_ffw_norm),
+            ("post_ffw_norm", block.post_ffw_norm),
+        ):
+            yield layer.scale, norm(f"blk.{index}.{name}.weight")
