@@ -90,6 +90,8 @@ def test_the_owner_writes_as_nobody_else_does(lines: list[Line], owner_texts: li
     assert not any("!" in text or "??" in text for text in owner_texts)
     assert sum(text == text.lower() for text in owner_texts) / len(owner_texts) > 0.99
     assert {mark for text in owner_texts for mark in text if ord(mark) > 0xFFFF} == {"🐌", "🫖"}
+    assert sum(".." in text for text in owner_texts) / len(owner_texts) > 0.2
+    assert sum("heheh" in text for text in owner_texts) >= 30
     others = [line.text for line in lines if line.sender not in {None, sample.OWNER}]
     assert not any("🐌" in text or "🫖" in text or "heheh" in text for text in others)
 
