@@ -41,9 +41,13 @@ types: $(VENV)/dev.stamp ## Types
 # The lock files carry hashes and no index address; uv resolves, pip installs.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --overrides requirements/overrides.txt \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+# All extras but gcp, whose caps bind nobody else: see lock-cloud.
+EXTRAS := $(addprefix --extra ,base bot chat formats gemini postgres train web)
 lock: ## Resolve the lock files anew (needs uv)
-	$(LOCK) --all-extras --group build -o requirements/run.txt
-	$(LOCK) --all-extras --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) $(EXTRAS) --group build -o requirements/run.txt
+	$(LOCK) $(EXTRAS) --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
+
+include deploy/cloud.mk
 
 clean: ## Remove what the other targets made here
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLOUD) .cache/emulators $(CHECKS) dist .pytest_cache .ruff_cache .hypothesis

@@ -12,3 +12,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyGemma:
     """A random Gemma 3 of two layers, written once."""
     folder: Path = tmp_path_factory.mktemp("tiny")
     return tiny_gemma(folder)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `-m`, leave out what needs an environment of its own."""
+    if config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("cloud")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("cloud")]

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.gcp import backends as gcp
 from twin.backends.local.objects import FolderObjectStore
 from twin.domain.ports import ObjectStore
 from twin.errors import NotFoundError
 
 BACK_ENDS: dict[str, Callable[[Path], ObjectStore]] = {
     "folder": lambda scratch: FolderObjectStore(scratch / "objects"),
+    **gcp.OBJECT_STORES,
 }
 
 
-@pytest.fixture(params=BACK_ENDS)
+@pytest.fixture(params=gcp.marked(BACK_ENDS))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     return BACK_ENDS[request.param](tmp_path)
 
