@@ -135,6 +135,6 @@ class Export:
 class Platform(Protocol):
     """What a platform's module offers."""
 
-    def claim(self, files: Sequence[File], options: Options) -> list[Export]:
+    def claim(self, files: Sequence[File], options: Options, /) -> list[Export]:
         """The exports of this platform among `files`."""
         ...

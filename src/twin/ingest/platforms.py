@@ -10,6 +10,8 @@ from typing import cast
 from twin.ingest.export import Platform
 
 PLATFORMS = (
+    "telegram",
+    "telegram_html",
     "whatsapp",
     "transcript",
 )
