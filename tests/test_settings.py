@@ -39,3 +39,8 @@ def test_the_documentation_lists_every_setting() -> None:
         tuple(cell.strip() for cell in line.strip("|").split("|")) for line in page.splitlines() if line[:3] == "| `"
     ]
     assert rows == [(f"`{name}`", f"`{default}`", meaning) for name, default, meaning in table()]
+
+
+def test_a_started_process_gets_the_same_settings(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path), runner="worker:")
+    assert Settings.load(settings.variables()) == settings

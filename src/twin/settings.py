@@ -52,6 +52,10 @@ class Settings:
                 raise SettingsError(f"{variable} is not a setting of twin. Did you mean {close[0]}? If not, unset it.")
         return cls(**{name: environ[variable] for variable, name in names.items() if environ.get(variable)})
 
+    def variables(self) -> dict[str, str]:
+        """What `load` makes these settings of again, for processes that are started."""
+        return {PREFIX + item.name.upper(): getattr(self, item.name) for item in fields(self)}
+
     @property
     def folder(self) -> Path:
         """`home` as an absolute path."""

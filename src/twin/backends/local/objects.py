@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
 from twin.errors import NotFoundError, UnavailableError
@@ -18,6 +17,7 @@ PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 INCOMING = ".incoming-"
 """How the name of a file begins that is still being written."""
 
+BLOCK = 1 << 20
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
@@ -36,7 +36,10 @@ class FolderObjectStore:
         with source.open("rb") as data, _refused_writes(self.folder):
             incoming = self._new_file_beside(target)
             try:
-                _copy(data, incoming)
+                with incoming.open("wb") as copy:
+                    shutil.copyfileobj(data, copy, BLOCK)
+                    copy.flush()
+                    os.fsync(copy.fileno())
                 incoming.replace(target)
                 _sync_folder(target.parent)
             except FileNotFoundError as error:
@@ -52,7 +55,9 @@ class FolderObjectStore:
         incoming = target.with_name(f"{INCOMING}{uuid4().hex}")
         with data, _refused_writes(target.parent):
             try:
-                _copy(data, incoming)
+                incoming.touch(mode=0o600)
+                with incoming.open("wb") as copy:
+                    shutil.copyfileobj(data, copy, BLOCK)
                 incoming.replace(target)
             finally:
                 incoming.unlink(missing_ok=True)
@@ -125,15 +130,6 @@ def _refused_writes(folder: Path) -> Generator[None]:
             f"Cannot write to {folder}: {os.strerror(error.errno or 0)}. Make room there, or set TWIN_HOME to a "
             "folder on another disk."
         ) from error
-
-
-def _copy(data: BinaryIO, target: Path) -> None:
-    """Write everything to `target` and force it to the disk."""
-    target.touch(mode=0o600)
-    with target.open("wb") as copy:
-        shutil.copyfileobj(data, copy, 1 << 20)
-        copy.flush()
-        os.fsync(copy.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,79 @@
+"""The `twin` command: parses, calls, prints, and turns what goes wrong into one sentence.
+
+Modules of this folder import libraries inside their functions, so that `twin --help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from twin.cli.chat import chat
+from twin.cli.create import create, delete
+from twin.cli.invocation import Invocation
+from twin.cli.parse import parse
+from twin.cli.run import run
+from twin.cli.stage import stage
+from twin.cli.status import status
+from twin.errors import TwinError
+
+
+class Commands(click.Group):
+    """Lists the commands in the order in which a person needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="twin", message="twin %(version)s")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.pass_obj
+def group(invocation: Invocation, debug: bool) -> None:
+    """Talk with an AI that writes the way you write, made from your own chat exports.
+
+    \b
+    twin parse chat.zip            what is in an export; nothing is kept
+    twin create me chat.zip        keep it as the twin "me"
+    twin run me                    train it
+    twin chat me                   talk with it
+
+    Everything stays in ~/.twin on this machine (TWIN_HOME names another folder).
+    """
+    invocation.debug = debug
+
+
+for command in (parse, create, run, status, chat, delete, stage):
+    group.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 a fault in twin, 2 something to mend, 130 stopped."""
+    invocation = Invocation()
+    try:
+        status = group.main(arguments, prog_name="twin", standalone_mode=False, obj=invocation)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not complain about it when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except TwinError as error:
+        if invocation.debug:
+            raise
+        click.echo(f"{click.style('twin:', fg='red', bold=True)} {error}", err=True)
+        sys.exit(2)
+    except Exception as error:  # noqa: BLE001  the edge: nobody above could say it better
+        if invocation.debug:
+            raise
+        # The text of a library's error may quote a chat, and nobody who uses twin can mend it.
+        click.echo(f"twin: a fault in twin itself ({type(error).__name__}). `twin --debug …` shows where.", err=True)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,53 @@
+"""One invocation of the command: its settings, its platform, and where it prints."""
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from twin.domain.twins import Twin
+    from twin.platform import Platform
+
+
+@dataclass
+class Invocation:
+    """What commands share. Everything in it is made when it is first used."""
+
+    debug: bool = False
+
+    @cached_property
+    def platform(self) -> "Platform":
+        from twin.platform import Platform
+        from twin.settings import Settings
+
+        return Platform(Settings.load(os.environ))
+
+    @cached_property
+    def out(self) -> "Console":
+        """For what was asked for. Names and words of chats are never markup."""
+        from rich.console import Console
+
+        return Console(markup=False, highlight=False, soft_wrap=True)
+
+    @cached_property
+    def err(self) -> "Console":
+        """For what goes along with it: progress, hints."""
+        from rich.console import Console
+
+        return Console(markup=False, highlight=False, stderr=True)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there to answer; without a terminal nothing ever asks."""
+        return sys.stdin.isatty() and sys.stdout.isatty()
+
+    def twin(self, name: str) -> "Twin":
+        """The twin of that name. Raises NotFoundError, which lists those that are there."""
+        from twin.domain.twins import LOCAL_USER
+        from twin.pipeline.creation import find
+
+        return find(self.platform.records, LOCAL_USER, name)

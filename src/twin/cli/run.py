@@ -1,0 +1,112 @@
+"""`twin run`: all stages of a twin's training."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from twin.cli.invocation import Invocation
+from twin.cli.stage import STAGES
+
+if TYPE_CHECKING:
+    from twin.domain.runs import Run
+    from twin.domain.twins import Twin
+
+
+class Duration(click.ParamType[float]):
+    """`90s`, `30m`, `1h30m`; a bare number is minutes. Becomes seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m?)?(?:(\d+)s)?", str(value).replace(" ", ""))
+        if not match or not any(match.groups()):
+            self.fail(f"{value!r} is no length of time. Give it like 30m, 1h30m or 90s.", param, ctx)
+        hours, minutes, seconds = (int(number or 0) for number in match.groups())
+        return hours * 3600.0 + minutes * 60 + seconds
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--from", "begin", type=click.Choice(STAGES[1:]), help="Begin at this stage, with what the last run did before it."
+)
+@click.option("--budget", type=Duration(), help="How long training may take, like 30m.")
+@click.option("--max-messages", type=click.IntRange(min=1), help="Learn from the newest so many messages only.")
+@click.pass_obj
+def run(
+    invocation: Invocation, *, name: str, begin: str | None, budget: float | None, max_messages: int | None
+) -> None:
+    """Train the twin NAME. Stopped with Ctrl-C, or broken off, the same command goes on where it was."""
+    options: dict[str, str] = {}
+    if budget is not None:
+        options["budget_s"] = f"{budget:g}"
+    if max_messages is not None:
+        options["max_messages"] = str(max_messages)
+    train(invocation, invocation.twin(name), options, begin=begin)
+    click.echo(f"Now talk with it: twin chat {name}")
+
+
+def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begin: str | None = None) -> "Run":
+    """Start or go on with a run, show it until it is over, and sum it up. Raises TwinError where it failed."""
+    from twin.cli.summary import summary
+    from twin.cli.watch import show
+    from twin.domain.runs import RunState, Stage
+    from twin.errors import DataError
+    from twin.pipeline.journal import follow
+    from twin.pipeline.runs import start
+
+    platform = invocation.platform
+    stage = Stage(begin) if begin else None
+    run, resumed = start(
+        twin, options, begin=stage, records=platform.records, runner=platform.runner, now=datetime.now(UTC)
+    )
+    if resumed:
+        click.echo(f"Going on with the run that began at {run.created_at.astimezone():%Y-%m-%d %H:%M}.", err=True)
+    with _working(invocation, run) as sleep:
+        scratch = platform.scratch / twin.id
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        updates = follow(platform.objects, platform.records, run.id, scratch=scratch, sleep=sleep)
+        try:
+            run = show(updates, invocation.err)
+        except KeyboardInterrupt:
+            platform.runner.cancel(run)
+            for _ in follow(platform.objects, platform.records, run.id, scratch=scratch, sleep=sleep):
+                pass
+            click.echo(f"\n`twin run {twin.name}` goes on from here.", err=True)
+            raise
+    if run.state is RunState.FAILED:
+        raise DataError(run.error or "The run failed.")
+    if run.state is RunState.CANCELLED:
+        raise DataError(f"The run was stopped. `twin run {twin.name}` goes on with it.")
+    summary(invocation, run)
+    return run
+
+
+@contextmanager
+def _working(invocation: Invocation, run: "Run") -> Generator[Callable[[float], None]]:
+    """Work on the run in this process, unless somebody else does; gives a `sleep` that notices where that fails."""
+    worker = invocation.platform.worker
+    if worker is None:
+        yield time.sleep
+        return
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="worker") as pool:
+        job = pool.submit(worker.work, stop, only=run.id)
+
+        def sleep(seconds: float) -> None:
+            wait([job], timeout=seconds)
+            if job.done():
+                job.result()
+                time.sleep(seconds)
+
+        try:
+            yield sleep
+        finally:
+            stop.set()

@@ -1,0 +1,48 @@
+"""What a run did, summed up for the person who waited for it."""
+
+from typing import TYPE_CHECKING, Any
+
+from twin.cli.invocation import Invocation
+from twin.domain.runs import Run, Stage
+from twin.pipeline.execute import outcome
+from twin.pipeline.work import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def summary(invocation: Invocation, run: Run) -> None:
+    """Print what was kept, why the rest was not, and what training changed."""
+    platform, out = invocation.platform, invocation.out
+    folder = platform.scratch / run.twin_id
+    found = {stage: outcome(platform.objects, run, stage, scratch=folder) or Outcome() for stage in Stage}
+    _kept(out, found[Stage.PREPARE].details)
+    _learned(out, found[Stage.TRAIN])
+
+
+def _kept(out: "Console", details: dict[str, Any]) -> None:
+    if not details:
+        return
+    examples = details["examples"]
+    out.print(
+        f"Kept {details['kept']:,} of {details['messages']:,} messages in {details['conversations']:,} conversations, "
+        f"{details['owner_messages']:,} of them yours: {examples['train']:,} examples to learn from, "
+        f"{examples['held_out']:,} held out to judge by."
+    )
+    if details["dropped"]:
+        reasons = sorted(details["dropped"].items(), key=lambda item: -item[1])
+        out.print("Left out: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons) + ".")
+    if details["redacted"]:
+        kinds = sorted(details["redacted"].items(), key=lambda item: -item[1])
+        out.print("Replaced, of other people: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds) + ".")
+
+
+def _learned(out: "Console", trained: Outcome) -> None:
+    if "loss_twin" not in trained.figures:
+        return
+    before, after = trained.figures["loss_base"], trained.figures["loss_twin"]
+    out.print(
+        f"Loss on your held-out words: {before:.2f} nats per token before, {after:.2f} after "
+        f"({(before - after) / before:.0%} lower); {trained.details['steps']:,} steps in "
+        f"{trained.details['seconds'] / 60:.1f} minutes, {trained.figures['tokens_per_s']:,.0f} tokens/s."
+    )

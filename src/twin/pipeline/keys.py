@@ -1,0 +1,52 @@
+"""Keys: where stored things are. Every key begins with its twin, so that deleting a prefix deletes the twin.
+
+Keys hold ids and file names of our own only: what a person calls their files stands in the upload's list, because
+keys end up in logs and addresses.
+"""
+
+from twin.domain.runs import Run, Stage
+
+FILES = "files.json"
+"""The list of an upload's files. Written last: an upload without it is not complete and does not count."""
+
+MESSAGES = "messages.jsonl.gz"
+
+EXAMPLES = "examples.jsonl"
+ADAPTER = "adapter/"
+ADAPTER_GGUF = "adapter.gguf"
+REPORT = "report.json"
+
+
+def twin(twin_id: str) -> str:
+    """The prefix of everything that belongs to a twin."""
+    return f"{twin_id}/"
+
+
+def uploads(twin_id: str) -> str:
+    """The prefix of a twin's uploads."""
+    return f"{twin(twin_id)}uploads/"
+
+
+def upload(twin_id: str, upload_id: str) -> str:
+    """The prefix of one upload: its list `FILES` and its files, by number."""
+    return f"{uploads(twin_id)}{upload_id}/"
+
+
+def run(run: Run) -> str:
+    """The prefix of everything that a run made."""
+    return f"{twin(run.twin_id)}runs/{run.id}/"
+
+
+def outcome(run_: Run, stage: Stage) -> str:
+    """What a stage found; its presence says that the stage is done."""
+    return f"{run(run_)}outcomes/{stage}.json"
+
+
+def journal(run_: Run, stage: Stage) -> str:
+    """What a stage told while it worked, as JSON lines."""
+    return f"{run(run_)}journal/{stage}.jsonl"
+
+
+def redaction(twin_id: str) -> str:
+    """Which pseudonym stands for whom; as private as the chats."""
+    return f"{twin(twin_id)}redaction.json"

@@ -1,0 +1,167 @@
+"""The six stages: each fetches what it needs, calls the folder that does the work, and stores what came of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from twin.domain.events import Progress
+from twin.domain.examples import Example, Role, Split
+from twin.domain.jsonl import write_examples
+from twin.domain.messages import Message
+from twin.domain.runs import Stage
+from twin.errors import NotFoundError
+from twin.pipeline import keys, message_lines, uploads
+from twin.pipeline.work import Outcome, StageFunction, Work
+
+if TYPE_CHECKING:
+    from twin.prepare.redact import Redactor
+
+EVERY = 5_000
+"""Messages between two words to the watcher."""
+
+
+def ingest(work: Work) -> Outcome:
+    """Uploads become messages."""
+    from twin.ingest import DateOrder, Options, read
+
+    order = work.twin.options.get("date_order")
+    options = Options(date_order=DateOrder(order) if order else None, owners=work.twin.speakers)
+    work.watch(Progress(Stage.INGEST))
+    reading = read(uploads.fetch(work.objects, work.twin.id, work.scratch / "uploads"), options=options)
+    count = 0
+
+    def counted() -> Iterator[Message]:
+        nonlocal count
+        for message in reading.messages():
+            count += 1
+            if count % EVERY == 0:
+                work.watch(Progress(Stage.INGEST, done=count))
+            yield message
+
+    file = work.scratch / keys.MESSAGES
+    message_lines.write(file, counted())
+    work.store(keys.MESSAGES, file)
+    work.watch(Progress(Stage.INGEST, done=count, total=count))
+    platforms = Counter(report.platform for report in reading.reports)
+    missed = sum(report.unmatched_count for report in reading.reports)
+    details = {"messages": count, "exports": platforms, "not_understood": missed, "skipped": len(reading.skipped)}
+    return Outcome(figures={"messages": count}, details=details)
+
+
+def prepare(work: Work) -> Outcome:
+    """Messages become examples."""
+    from twin.prepare import PrepareConfig
+    from twin.prepare import prepare as make_examples
+
+    work.watch(Progress(Stage.PREPARE, total=3))
+    messages = list(message_lines.read(work.fetch(keys.MESSAGES)))
+    redactor = _redactor(work, messages)
+    work.watch(Progress(Stage.PREPARE, done=1, total=3))
+    newest = work.run.options.get("max_messages")
+    config = PrepareConfig(max_messages=int(newest) if newest else None)
+    prepared = make_examples(messages, speakers=work.twin.speakers, redact=redactor.message, config=config)
+    work.watch(Progress(Stage.PREPARE, done=2, total=3))
+    file = work.scratch / keys.EXAMPLES
+    write_examples(file, prepared.examples)
+    work.store(keys.EXAMPLES, file)
+    mapping = work.scratch / "redaction.json"
+    mapping.write_text(redactor.to_json(), "utf-8")
+    work.objects.put(keys.redaction(work.twin.id), mapping)
+    work.watch(Progress(Stage.PREPARE, done=3, total=3))
+    details = {
+        "messages": prepared.messages,
+        "kept": prepared.kept,
+        "owner_messages": prepared.owner_messages,
+        "conversations": prepared.conversations,
+        "examples": {split.value: prepared.count(split) for split in Split},
+        "dropped": prepared.dropped,
+        "redacted": {kind.value: count for kind, count in redactor.counts.items()},
+        "partner": _partner(prepared.examples),
+    }
+    return Outcome(figures={"examples": prepared.count(Split.TRAIN)}, details=details)
+
+
+def train(work: Work) -> Outcome:
+    """Examples become an adapter."""
+    from twin.base import models
+    from twin.train.config import TrainConfig
+    from twin.train.loop import train as train_adapter
+
+    config = TrainConfig()
+    if budget := work.run.options.get("budget_s"):
+        config = replace(config, budget_s=float(budget))
+    adapter = work.scratch / "adapter"
+    result = train_adapter(
+        work.fetch(keys.EXAMPLES),
+        adapter,
+        base=models.find(work.twin.base, folder=work.bases),
+        config=config,
+        checkpoints=work.scratch / "checkpoints",
+        watch=work.watch,
+    )
+    work.store(keys.ADAPTER, adapter)
+    figures = {"loss_base": result.base_loss, "loss_twin": result.loss, "tokens_per_s": result.tokens_per_s}
+    details = {name: value for name, value in asdict(result).items() if name != "curve"}
+    return Outcome(figures=figures, details=details)
+
+
+def convert(work: Work) -> Outcome:
+    """The adapter in the form that the server reads."""
+    from twin.base.adapter import LoraAdapter
+    from twin.convert.gguf import write_adapter
+
+    work.watch(Progress(Stage.CONVERT, total=1))
+    file = work.scratch / keys.ADAPTER_GGUF
+    write_adapter(LoraAdapter.load(work.fetch(keys.ADAPTER)), file)
+    work.store(keys.ADAPTER_GGUF, file)
+    work.watch(Progress(Stage.CONVERT, done=1, total=1))
+    return Outcome(details={"bytes": file.stat().st_size})
+
+
+def evaluate(work: Work) -> Outcome:
+    """How alike the twin is."""
+    return Outcome()
+
+
+def publish(work: Work) -> Outcome:
+    """From now on, this run's adapter answers."""
+    work.watch(Progress(Stage.PUBLISH, total=1))
+    twin = work.records.twin(work.twin.id)
+    work.records.save(replace(twin, run_id=work.run.id))
+    work.watch(Progress(Stage.PUBLISH, done=1, total=1))
+    return Outcome()
+
+
+STAGES: Mapping[Stage, StageFunction] = {
+    Stage.INGEST: ingest,
+    Stage.PREPARE: prepare,
+    Stage.TRAIN: train,
+    Stage.CONVERT: convert,
+    Stage.EVALUATE: evaluate,
+    Stage.PUBLISH: publish,
+}
+
+
+def _redactor(work: Work, messages: list[Message]) -> "Redactor":
+    """The twin's redactor, so that who had a pseudonym in an earlier run has the same now."""
+    from twin.prepare.redact import Redactor
+
+    mapping = work.scratch / "redaction.json"
+    try:
+        work.objects.get(keys.redaction(work.twin.id), mapping)
+        redactor = Redactor.from_json(mapping.read_text("utf-8"))
+    except NotFoundError:
+        redactor = Redactor(
+            owners=work.twin.speakers,
+            seed=int.from_bytes(work.twin.id.encode()[:8]),
+            enabled=work.twin.options.get("redact") != "no",
+        )
+    redactor.add(messages)
+    return redactor
+
+
+def _partner(examples: tuple[Example, ...]) -> str | None:
+    """The pseudonym of whom the owner writes with most: a name that the twin has learned to answer."""
+    names = Counter(turn.name for one in examples for turn in one.turns if turn.role is Role.OTHER)
+    return names.most_common(1)[0][0] if names else None

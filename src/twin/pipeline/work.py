@@ -1,0 +1,83 @@
+"""What a stage works on, and what it leaves."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twin.domain.events import Watcher
+from twin.domain.ports import ObjectStore, RecordStore
+from twin.domain.runs import Run
+from twin.domain.twins import Twin
+from twin.pipeline import keys
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage found. Holds numbers and names of our own, never words of a chat.
+
+    Attributes:
+        figures: what goes into the run's record.
+        details: what the stage has to say besides, as JSON values, e.g. why messages were left out.
+        stored: the names, below the run's prefix, of the objects that the stage made.
+    """
+
+    figures: dict[str, float] = field(default_factory=dict[str, float])
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+    stored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One stage of one run, with everything that it may touch.
+
+    Attributes:
+        scratch: a folder of the run's own, there until the run is done; what an interrupted stage left in it is
+            still there when the stage is done again.
+        bases: where base models are kept.
+        watch: told how far the stage is.
+    """
+
+    twin: Twin
+    run: Run
+    objects: ObjectStore
+    records: RecordStore
+    scratch: Path
+    bases: Path
+    watch: Watcher
+    _stored: list[str] = field(default_factory=list[str], init=False)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        return tuple(self._stored)
+
+    def fetch(self, name: str) -> Path:
+        """An object of this run, as a file; a name that ends in `/` is a folder of objects."""
+        prefix = keys.run(self.run) + name
+        target = self.scratch / "fetched" / name
+        if not name.endswith("/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.objects.get(prefix, target)
+            return target
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for key in self.objects.keys(prefix):
+            file = target / key.removeprefix(prefix)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self.objects.get(key, file)
+        return target
+
+    def store(self, name: str, source: Path) -> None:
+        """Store a file as an object of this run; where `name` ends in `/`, a folder with all its files."""
+        files = {name: source}
+        if name.endswith("/"):
+            files = {
+                name + file.relative_to(source).as_posix(): file for file in sorted(source.rglob("*")) if file.is_file()
+            }
+        for key, file in files.items():
+            self.objects.put(keys.run(self.run) + key, file)
+            self._stored.append(key)
+
+
+StageFunction = Callable[[Work], Outcome]

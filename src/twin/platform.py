@@ -1,0 +1,90 @@
+"""The platform: the back ends that the settings name, connected when they are first used."""
+
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twin.domain.ports import ObjectStore, RecordStore, Runner
+from twin.errors import SettingsError
+from twin.settings import Settings, without_password
+
+if TYPE_CHECKING:
+    from twin.backends.local.worker import Worker
+
+
+class Platform:
+    """What an installation consists of. `twin status` connects to the records alone and loads no model."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def folder(self) -> Path:
+        """The installation's own folder, made where it is not there, for its owner's eyes only."""
+        folder = self.settings.folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"TWIN_HOME: {folder} cannot be made ({os.strerror(error.errno or 0)}). Name another folder."
+            ) from error
+        return folder
+
+    @property
+    def scratch(self) -> Path:
+        """Where runs keep what they need until they are done; below it, each twin has a folder."""
+        return self.folder / "scratch"
+
+    @property
+    def bases(self) -> Path:
+        """Where base models are kept."""
+        return self.folder / "bases"
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        address = self.settings.objects_address
+        if address.startswith("file:"):
+            from twin.backends.local.objects import FolderObjectStore
+
+            return FolderObjectStore(Path(address.removeprefix("file:").removeprefix("//")).expanduser())
+        raise _unknown("TWIN_OBJECTS", address, "file:FOLDER")
+
+    @cached_property
+    def records(self) -> RecordStore:
+        address = self.settings.records_address
+        if address.startswith(("sqlite:", "postgresql")):
+            from twin.backends.local.database import Database
+            from twin.backends.local.records import SqlRecordStore
+
+            _ = self.folder
+            return SqlRecordStore(Database(address))
+        raise _unknown("TWIN_RECORDS", address, "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+    @cached_property
+    def runner(self) -> Runner:
+        if self.settings.runner == "worker:":
+            from twin.backends.local.worker import Queue
+
+            return Queue(self.folder / "queue", self.records)
+        raise _unknown("TWIN_RUNNER", self.settings.runner, "worker:")
+
+    @cached_property
+    def worker(self) -> "Worker | None":
+        """Who does the runs of this machine; None where they are done elsewhere."""
+        from twin.backends.local.worker import Queue, Worker
+
+        if not isinstance(self.runner, Queue):
+            return None
+        return Worker(
+            self.runner,
+            self.records,
+            command=[sys.executable, "-m", "twin", "stage", "--until-eof"],
+            log=lambda run: self.scratch / run.twin_id / run.id / "log.txt",
+            variables=self.settings.variables(),
+        )
+
+
+def _unknown(variable: str, address: str, known: str) -> SettingsError:
+    return SettingsError(f"{variable}={without_password(address)} is of no kind that twin knows. Give {known}.")
