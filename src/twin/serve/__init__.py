@@ -1,1 +1,1 @@
-"""Adapters become replies."""
+"""Adapters become replies: llama.cpp in process, what the owner said before, and the twin before its training."""

@@ -1,0 +1,151 @@
+"""The twin's voice on this machine: llama.cpp in process, one base in memory, adapters on top."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from twin.base.models import Base
+from twin.base.template import Part
+from twin.domain.examples import Role, Turn
+from twin.domain.ports import Piece, Sampling
+from twin.errors import DataError
+from twin.serve.adapters import check
+from twin.serve.fleet import Fleet
+from twin.serve.prompt import fit
+from twin.serve.server import LlamaServer
+
+_TRIES = 3
+"""An empty reply is drawn again, so often in all."""
+
+
+class LlamaChat:
+    """A `ChatModel` over llama.cpp. Thread-safe; loads nothing until it is asked or told to `load`."""
+
+    def __init__(
+        self,
+        base: Base,
+        *,
+        locate: Callable[[str], Path],
+        threads: int | None = None,
+        context: int = 2048,
+        slots: int = 8,
+        waiting: int = 8,
+        adapters: int = 128,
+    ) -> None:
+        """
+        Args:
+            locate: the GGUF file of an adapter id; raises NotFoundError. Asked for every reply, so that a deleted
+                twin falls silent at once.
+            threads: that compute; by default the cores, or half of the logical ones where there are many.
+            context: tokens of one conversation, prompt and reply.
+            slots: conversations that are kept in memory, and replies of one twin at once.
+            waiting: replies that may wait for each twin before it is busy.
+            adapters: in memory at most; the least recently used are dropped.
+        """
+        self._base = base
+        self._context = context
+
+        def start(files: Sequence[Path]) -> LlamaServer:
+            return LlamaServer(
+                base.path, files, threads=threads or _threads(), context=context, slots=slots, waiting=waiting
+            )
+
+        self._fleet = Fleet(start, check=lambda path: check(path, base.model), locate=locate, limit=adapters)
+
+    def load(self, *adapters: str) -> None:
+        """Begin to load the base and these adapters; returns at once. Call it when a twin is published."""
+        self._fleet.load(*adapters)
+
+    def forget(self, adapter: str) -> None:
+        """Drop an adapter from memory. Call it when a twin is deleted."""
+        self._fleet.forget(adapter)
+
+    def close(self) -> None:
+        """Wait for the replies under way and free the memory."""
+        self._fleet.close()
+
+    def __enter__(self) -> "LlamaChat":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def reply(
+        self,
+        turns: Sequence[Turn],
+        *,
+        speaker: str,
+        adapter: str | None,
+        sampling: Sampling,
+        preamble: str = "",
+        deadline_s: float = 60.0,
+    ) -> Iterator[Piece]:
+        """See `ChatModel.reply`. Nothing happens until the first piece is asked for."""
+        deadline = time.monotonic() + deadline_s
+        limit = self._context - sampling.max_tokens - 1
+        if limit < self._context // 4:
+            raise DataError(f"max_tokens is {sampling.max_tokens}; at most {self._context * 3 // 4} fit.")
+        template = self._base.template
+        tokens = fit(
+            turns,
+            speaker=speaker,
+            preamble=preamble,
+            template=template,
+            vocabulary=self._base.vocabulary,
+            limit=limit,
+        )
+        for tried in range(_TRIES if sampling.temperature > 0 else 1):
+            drawing = sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + tried)
+            reader = template.reader(speaker=speaker)
+            written = False
+            with self._fleet.lease(adapter, deadline=deadline) as (server, index):
+                texts = server.generate(tokens, adapter=index, name=speaker, sampling=drawing, deadline=deadline)
+                with closing(texts):
+                    for text in texts:
+                        for piece in reader.feed(text):
+                            written = written or bool(piece.text.strip())
+                            yield piece
+                        if reader.ended:
+                            break
+            for piece in reader.close():
+                written = written or bool(piece.text.strip())
+                yield piece
+            if written:
+                return
+
+    def score(
+        self, turns: Sequence[Turn], *, adapter: str | None, preamble: str = "", deadline_s: float = 60.0
+    ) -> float:
+        """Log-likelihood, in nats, of the last turn's words given the others.
+
+        It counts what stands after the name: the words, and the name again before each further message.
+        """
+        deadline = time.monotonic() + deadline_s
+        template, vocabulary = self._base.template, self._base.vocabulary
+        *before, last = turns
+        asked = [*before, replace(last, role=Role.OWNER)]
+        ids, parts = template.tokens(template.example(asked, context=len(before), final=False), vocabulary)
+        words = [index for index, part in enumerate(parts) if part is Part.WORDS]
+        target = ids[words[0] : words[-1] + 1]
+        tokens = fit(
+            before,
+            speaker=last.name,
+            preamble=preamble,
+            template=template,
+            vocabulary=vocabulary,
+            limit=self._context - len(target) - 1,
+        )
+        with self._fleet.lease(adapter, deadline=deadline) as (server, index):
+            return sum(server.log_probabilities(tokens, target, adapter=index, name=last.name, deadline=deadline))
+
+
+def _threads() -> int:
+    cores = os.cpu_count() or 1
+    # Beyond a few, the logical processors are mostly pairs that share a core.
+    return cores if cores <= 4 else cores // 2

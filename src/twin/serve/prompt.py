@@ -1,0 +1,41 @@
+"""Prompts that fit: the conversation so far as token ids, without its oldest turns where it is too long."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from twin.base.template import Template
+from twin.base.vocabulary import Vocabulary
+from twin.domain.examples import Turn
+from twin.errors import DataError
+
+
+def fit(
+    turns: Sequence[Turn], *, speaker: str, preamble: str, template: Template, vocabulary: Vocabulary, limit: int
+) -> list[int]:
+    """Token ids of the prompt, at most `limit`.
+
+    What is dropped grows in steps of a quarter of the limit, so that a long conversation keeps its beginning for
+    many turns, and with it the context that the server has computed already.
+
+    Raises:
+        DataError: the last turn alone is too long.
+    """
+
+    def tokens(first: int, opening: str) -> list[int]:
+        return template.tokens(template.prompt(turns[first:], speaker=speaker, preamble=opening), vocabulary)[0]
+
+    ids = tokens(0, preamble)
+    if len(ids) <= limit:
+        return ids
+    step = max(1, limit // 4)
+    excess = -(-(len(ids) - limit) // step) * step
+    sizes = (len(tokens(index, "")) - len(tokens(index + 1, "")) for index in range(len(turns) - 1))
+    first = next((index + 1 for index, size in enumerate(accumulate(sizes)) if size >= excess), len(turns) - 1)
+    for start in range(max(0, first), len(turns)):
+        for opening in (preamble, ""):
+            ids = tokens(start, opening)
+            if len(ids) <= limit:
+                return ids
+            if start < len(turns) - 1:
+                break
+    raise DataError(f"The message is {len(ids)} tokens long; at most {limit} fit. Send it in shorter parts.")
