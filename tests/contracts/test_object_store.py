@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.gcp import backends as gcp
+
 from twin.backends.local.objects import FolderObjectStore
 from twin.domain.ports import ObjectStore
 from twin.errors import NotFoundError

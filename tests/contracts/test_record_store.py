@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from tests.gcp import backends as gcp
 
 from twin.backends.local.database import Database
 from twin.backends.local.records import SqlRecordStore
@@ -37,8 +38,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=gcp.marked(["sqlite", "postgresql", *gcp.RECORD_STORES]))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
+    if request.param in gcp.RECORD_STORES:
+        yield gcp.RECORD_STORES[request.param]()
+        return
     address = f"sqlite:///{tmp_path}/twin.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
     database = Database(address)
     store = SqlRecordStore(database)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gcp import emulators
-from twin.domain.ports import ObjectStore
+from twin.domain.ports import ObjectStore, RecordStore
 
 OPEN: list[Any] = []
 """Clients keep connections open; letting them go in the middle of a test would be a warning there."""
@@ -44,7 +44,31 @@ OBJECT_STORES: dict[str, Callable[[Path], ObjectStore]] = {
 }
 
 
+def dataset(endpoint: str) -> tuple[Any, str]:
+    """A BigQuery client on an emulator, and a new dataset's name."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud.bigquery import Client
+
+    client = Client(emulators.PROJECT, AnonymousCredentials(), client_options={"api_endpoint": endpoint})
+    OPEN.append(client)
+    name = f"twin_{uuid.uuid4().hex[:12]}"
+    client.create_dataset(name, timeout=10)
+    return client, name
+
+
+def bigquery_store() -> RecordStore:
+    from twin.backends.gcp.bigquery import BigQueryRecordStore
+
+    client, name = dataset(emulators.bigquery())
+    store = BigQueryRecordStore(emulators.PROJECT, name, client=client, deadline_s=10)
+    store.create()
+    return store
+
+
+RECORD_STORES: dict[str, Callable[[], RecordStore]] = {"bigquery": bigquery_store}
+
+
 def marked(names: Iterable[str]) -> list[Any]:
     """Fixture parameters, of which those of the cloud carry its marker."""
-    cloud = {*OBJECT_STORES}
+    cloud = {*OBJECT_STORES, *RECORD_STORES}
     return [pytest.param(name, marks=pytest.mark.cloud) if name in cloud else name for name in names]

@@ -57,8 +57,8 @@ class Service:
 
     def explained(self, error: Exception, doing: str) -> TwinError:
         """The same fault as a sentence with the next step."""
-        if isinstance(error, google_errors.RetryError):
-            error = getattr(error, "cause", None) or error
+        while isinstance(error, google_errors.RetryError) and (cause := getattr(error, "cause", None)):
+            error = cause
         at = f"Google Cloud, {self.name}, while {doing}"
         code, text = _status(error), str(error)
         if isinstance(error, (auth_errors.DefaultCredentialsError, auth_errors.RefreshError)) or code == 401:
