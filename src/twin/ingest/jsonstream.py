@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, cast
 
 import ijson
@@ -80,7 +80,7 @@ def outline(file: File) -> frozenset[str]:
     return frozenset(paths)
 
 
-def records(file: File, report: Report, *wanted: str) -> Iterator[tuple[str, Any]]:
+def records(file: File, report: Report, *wanted: str) -> Generator[tuple[str, Any]]:
     """The values at the key paths `wanted` with their paths, in the order of the file.
 
     `chats.list.item.name` is a chat's name, `chats.list.item.messages.item` each of its messages. Of a key that

@@ -12,6 +12,8 @@ from twin.ingest.export import Platform
 PLATFORMS = (
     "telegram",
     "telegram_html",
+    "messenger",
+    "messenger_html",
     "whatsapp",
     "transcript",
 )
