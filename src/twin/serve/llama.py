@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from twin.base.models import Base
-from twin.base.template import Part
+from twin.base.template import encode
 from twin.domain.examples import Role, Turn
 from twin.domain.ports import Piece, Sampling
 from twin.errors import DataError
@@ -122,17 +122,12 @@ class LlamaChat:
     def score(
         self, turns: Sequence[Turn], *, adapter: str | None, preamble: str = "", deadline_s: float = 60.0
     ) -> float:
-        """Log-likelihood, in nats, of the last turn's words given the others.
-
-        It counts what stands after the name: the words, and the name again before each further message.
-        """
+        """Log-likelihood, in nats, of the last turn given the others: all that stands after its name."""
         deadline = time.monotonic() + deadline_s
         template, vocabulary = self._base.template, self._base.vocabulary
         *before, last = turns
-        asked = [*before, replace(last, role=Role.OWNER)]
-        ids, parts = template.tokens(template.example(asked, context=len(before), final=False), vocabulary)
-        words = [index for index, part in enumerate(parts) if part is Part.WORDS]
-        target = ids[words[0] : words[-1] + 1]
+        segments = template.reply(replace(last, role=Role.OWNER))
+        target = [token for segment in segments for token in encode(segment, vocabulary)]
         tokens = fit(
             before,
             speaker=last.name,
@@ -142,7 +137,15 @@ class LlamaChat:
             limit=self._context - len(target) - 1,
         )
         with self._fleet.lease(adapter, deadline=deadline) as (server, index):
-            return sum(server.log_probabilities(tokens, target, adapter=index, name=last.name, deadline=deadline))
+            found = server.log_probabilities(
+                tokens,
+                target,
+                letter=vocabulary.encode("a")[0],
+                adapter=index,
+                name=last.name,
+                deadline=deadline,
+            )
+            return sum(found)
 
 
 def _threads() -> int:

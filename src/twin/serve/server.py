@@ -22,6 +22,8 @@ from twin.serve.fair import FairQueue, Ticket
 
 _FORCED = 1e4
 """Added to a logit to make its token certain; logits stay within some hundreds."""
+_ALL = 1 << 20
+"""More tokens than a vocabulary has."""
 _BATCH = 512
 """Tokens of a prompt between two looks at whether anybody still waits for the reply."""
 
@@ -111,12 +113,20 @@ class LlamaServer:
             stop.set()
 
     def log_probabilities(
-        self, tokens: Sequence[int], target: Sequence[int], *, adapter: int | None, name: str, deadline: float
+        self,
+        tokens: Sequence[int],
+        target: Sequence[int],
+        *,
+        letter: int,
+        adapter: int | None,
+        name: str,
+        deadline: float,
     ) -> Iterator[float]:
         """The natural logarithm of the probability of each token of `target` after `tokens` and those before it.
 
         llama.cpp reports what the model gave the token it drew, whatever made it draw that one; so each token is
-        forced in turn. The slot keeps the context, so that each costs one step.
+        forced in turn, and the slot keeps the context. It is silent about a token that is only a part of a
+        letter; then `letter`, a token that is a whole one, is forced and the list of all tokens searched.
         """
         ticket = self._queue.enter(adapter, name, deadline=deadline)
         slot, cached = self._take_slot(adapter, tokens, fresh=False)
@@ -124,22 +134,28 @@ class LlamaServer:
             for index, token in enumerate(target):
                 if time.monotonic() > deadline:
                     raise UnavailableError("The twin did not finish in time. Try again.")
-                found: list[float] = []
-
-                def hear(event: dict[str, Any], token: int = token, found: list[float] = found) -> bool:
-                    for choice in event["choices"]:
-                        drawn = (choice.get("logprobs") or {}).get("content", ())
-                        found.extend(entry["logprob"] for entry in drawn if entry["id"] == token)
-                    return False
-
-                request = {"prompt": [*tokens, *target[:index]], "max_tokens": 1, "temperature": 0.0, "logprobs": 1}
-                request |= {"logit_bias": [[token, _FORCED]], "cache_prompt": cached or index > 0}
-                self._ask(request | self._shared(adapter) | {"id_slot": slot.number, "stream": True}, hear)
-                if not found:
-                    raise ModelError("The base model gives no probability for a token of the text.")
-                yield found[0]
+                request = self._shared(adapter) | {"prompt": [*tokens, *target[:index]], "id_slot": slot.number}
+                request["cache_prompt"] = cached or index > 0
+                found = self._reported(request, forced=token, listed=1)
+                if token not in found:
+                    found = self._reported(request, forced=letter, listed=_ALL)
+                yield found[token]
         finally:
             self._give_back(slot, ticket)
+
+    def _reported(self, request: dict[str, Any], *, forced: int, listed: int) -> dict[int, float]:
+        found: dict[int, float] = {}
+
+        def hear(event: dict[str, Any]) -> bool:
+            for choice in event["choices"]:
+                for drawn in (choice.get("logprobs") or {}).get("content", ()):
+                    for entry in (*drawn["top_logprobs"], drawn):
+                        found[entry["id"]] = entry["logprob"]
+            return False
+
+        forcing = {"temperature": 0.0, "logit_bias": [[forced, _FORCED]], "max_tokens": 1, "logprobs": listed}
+        self._ask(request | forcing | {"stream": True}, hear)
+        return found
 
     def close(self) -> None:
         """Wait for the replies under way, then free the memory."""
