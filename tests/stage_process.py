@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from twin.backends.local.database import Database
 from twin.backends.local.objects import FolderObjectStore
@@ -38,6 +39,10 @@ def noted(home: Path) -> list[str]:
     return notes.read_text("utf-8").splitlines() if notes.exists() else []
 
 
+def no_chat(base: str) -> NoReturn:
+    raise AssertionError(f"no stage here talks to {base}")
+
+
 def main(home: Path, stage: Stage, run_id: str) -> None:
     behave = home / "behave" / stage
     how = behave.read_text("utf-8") if behave.exists() else ""
@@ -61,7 +66,7 @@ def main(home: Path, stage: Stage, run_id: str) -> None:
     place = home / "scratch"
     stages = dict.fromkeys(Stage, work_on)
     store, rows = objects(home), records(home)
-    execute(stage, run_id, objects=store, records=rows, folder=place, bases=home, stages=stages)
+    execute(stage, run_id, objects=store, records=rows, folder=place, bases=home, chat=no_chat, stages=stages)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ import os
 import sys
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from twin.domain.ports import ObjectStore, RecordStore, Runner
+from twin.domain.ports import ChatModel, ObjectStore, RecordStore, Runner
 from twin.errors import SettingsError
 from twin.settings import Settings, without_password
 
 if TYPE_CHECKING:
     from twin.backends.local.worker import Worker
+    from twin.serve.llama import LlamaChat
 
 
 class Platform:
@@ -19,6 +21,20 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._chats: dict[str, LlamaChat] = {}
+        self._lock = Lock()
+
+    def __enter__(self) -> "Platform":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory of the models that answer."""
+        with self._lock:
+            while self._chats:
+                self._chats.popitem()[1].close()
 
     @cached_property
     def folder(self) -> Path:
@@ -69,6 +85,29 @@ class Platform:
 
             return Queue(self.folder / "queue", self.records)
         raise _unknown("TWIN_RUNNER", self.settings.runner, "worker:")
+
+    def chat(self, base: str) -> ChatModel:
+        """Who answers for the twins on a base model; an adapter's id is that of its run. Loads nothing yet."""
+        if self.settings.chat != "llama:":
+            raise _unknown("TWIN_CHAT", self.settings.chat, "llama:")
+        from twin.base.models import find
+        from twin.serve.llama import LlamaChat
+
+        with self._lock:
+            if base not in self._chats:
+                self._chats[base] = LlamaChat(find(base, folder=self.bases), locate=self._adapter)
+            return self._chats[base]
+
+    def _adapter(self, run_id: str) -> Path:
+        """The adapter of a run as a file; NotFoundError as soon as the run was deleted."""
+        from twin.pipeline import keys
+
+        run = self.records.run(run_id)
+        file = self.scratch / run.twin_id / f"{run.id}-{keys.ADAPTER_GGUF}"
+        if not file.exists():
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.objects.get(keys.run(run) + keys.ADAPTER_GGUF, file)
+        return file
 
     @cached_property
     def worker(self) -> "Worker | None":

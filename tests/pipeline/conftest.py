@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.stage_process import no_chat
 
 from twin.backends.local.database import Database
 from twin.backends.local.objects import FolderObjectStore
@@ -61,6 +62,7 @@ class Place:
             records=self.records,
             folder=self.scratch,
             bases=self.folder / "bases",
+            chat=no_chat,
             stages=stages,
         )
 

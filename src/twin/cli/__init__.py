@@ -70,10 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         click.echo(f"{click.style('twin:', fg='red', bold=True)} {error}", err=True)
         sys.exit(2)
-    except Exception as error:  # noqa: BLE001  the edge: nobody above could say it better
+    except Exception as error:
         if invocation.debug:
             raise
         # The text of a library's error may quote a chat, and nobody who uses twin can mend it.
         click.echo(f"twin: a fault in twin itself ({type(error).__name__}). `twin --debug …` shows where.", err=True)
         sys.exit(1)
+    finally:
+        invocation.close()
     sys.exit(status if isinstance(status, int) else 0)

@@ -65,7 +65,7 @@ class Talk:
         if twin.run_id is None:
             raise DataError(f"{twin.name!r} cannot answer yet: it was not trained. Run `twin run {twin.name}`.")
         self._twin = twin
-        self._model = invocation.platform.chat
+        self._model = invocation.platform.chat(twin.base)
         self._sampling = sampling
         self._partner = partner or twin.options.get("partner") or "Friend"
         self._turns: list[Turn] = []

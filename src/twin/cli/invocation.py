@@ -2,7 +2,8 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,18 @@ class Invocation:
     """What commands share. Everything in it is made when it is first used."""
 
     debug: bool = False
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        """Let go of whatever was made."""
+        self._closing.close()
 
     @cached_property
     def platform(self) -> "Platform":
         from twin.platform import Platform
         from twin.settings import Settings
 
-        return Platform(Settings.load(os.environ))
+        return self._closing.enter_context(Platform(Settings.load(os.environ)))
 
     @cached_property
     def out(self) -> "Console":

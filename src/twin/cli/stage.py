@@ -39,6 +39,7 @@ def stage(invocation: Invocation, stage: str, run_id: str, until_eof: bool) -> N
             records=platform.records,
             folder=platform.scratch,
             bases=platform.bases,
+            chat=platform.chat,
         )
     except (TwinError, click.ClickException):
         raise

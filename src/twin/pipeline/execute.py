@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from twin.domain.ports import ObjectStore, RecordStore
+from twin.domain.ports import ChatModel, ObjectStore, RecordStore
 from twin.domain.runs import Run, RunState, Stage
 from twin.errors import BusyError, DataError, NotFoundError, TwinError, UnavailableError
 from twin.pipeline import keys
@@ -36,6 +36,7 @@ def execute(
     records: RecordStore,
     folder: Path,
     bases: Path,
+    chat: Callable[[str], ChatModel],
     stages: Mapping[Stage, StageFunction] = STAGES,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Outcome:
@@ -44,6 +45,7 @@ def execute(
     Args:
         folder: below it, each run keeps what it needs until it is done: checkpoints, fetched files, its lock.
         bases: where base models are kept.
+        chat: who answers on a base model.
 
     Raises:
         BusyError: another process works on the run.
@@ -64,7 +66,7 @@ def execute(
             run = replace(run, state=RunState.RUNNING, stage=stage, error=None, updated_at=now())
             _save(records, run)
             journal = Journal(objects, run, stage, scratch=scratch)
-            work = Work(records.twin(run.twin_id), run, objects, records, scratch, bases, journal)
+            work = Work(records.twin(run.twin_id), run, objects, records, scratch, bases, chat, journal)
             with _failure_recorded(records, run, now):
                 found = _reused(work, stage) or stages[stage](work)
                 found = replace(found, stored=work.stored)

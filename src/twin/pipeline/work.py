@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twin.domain.events import Watcher
-from twin.domain.ports import ObjectStore, RecordStore
+from twin.domain.ports import ChatModel, ObjectStore, RecordStore
 from twin.domain.runs import Run
 from twin.domain.twins import Twin
 from twin.pipeline import keys
@@ -36,6 +36,7 @@ class Work:
         scratch: a folder of the run's own, there until the run is done; what an interrupted stage left in it is
             still there when the stage is done again.
         bases: where base models are kept.
+        chat: who answers on a base model; this run's adapter, once it is converted, has the run's id.
         watch: told how far the stage is.
     """
 
@@ -45,6 +46,7 @@ class Work:
     records: RecordStore
     scratch: Path
     bases: Path
+    chat: Callable[[str], ChatModel]
     watch: Watcher
     _stored: list[str] = field(default_factory=list[str], init=False)
 
