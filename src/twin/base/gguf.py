@@ -40,7 +40,10 @@ class Tensor:
 
 
 class GGUF:
-    """An open GGUF file: `metadata` by key, `tensors` by name."""
+    """An open GGUF file: `metadata` by key, `tensors` by name.
+
+    `kinds` says of what type each metadata value is stored as and, of an array, its items; a copy needs it.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read the header. Raises ModelError where the file is missing, cut short or no GGUF."""
@@ -51,6 +54,7 @@ class GGUF:
         except (OSError, ValueError) as error:
             raise ModelError(f"{path.name}: the model file cannot be opened ({error}). Give a GGUF file.") from error
         self.metadata: dict[str, Any] = {}
+        self.kinds: dict[str, tuple[gguf.GGUFValueType, gguf.GGUFValueType | None]] = {}
         self.tensors: dict[str, Tensor] = {}
         try:
             self._read_header()
@@ -97,7 +101,10 @@ class GGUF:
             raise ModelError(f"{self.path.name}: GGUF version {version}; versions 2 and 3 are read.")
         for _ in range(pair_count):
             key = self._string()
-            self.metadata[key] = self._value(self._unpack("<I")[0])
+            kind = self._unpack("<I")[0]
+            item = struct.unpack_from("<I", self._map, self._at)[0] if kind == _ARRAY else None
+            self.kinds[key] = (gguf.GGUFValueType(kind), None if item is None else gguf.GGUFValueType(item))
+            self.metadata[key] = self._value(kind)
         places: list[tuple[str, tuple[int, ...], gguf.GGMLQuantizationType, int]] = []
         for _ in range(tensor_count):
             name = self._string()
