@@ -14,6 +14,8 @@ PLATFORMS = (
     "telegram_html",
     "messenger",
     "messenger_html",
+    "discord",
+    "discord_package",
     "whatsapp",
     "transcript",
 )

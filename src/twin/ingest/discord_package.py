@@ -1,0 +1,112 @@
+"""The data package that Discord sends on request: the person's own messages, without their partners'."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from twin.domain.messages import Kind, Message
+from twin.errors import ExportError
+from twin.ingest.export import Export, File, Options, Report
+from twin.ingest.jsonstream import array, load, mapping, outline, records, string
+from twin.ingest.tables import header, rows
+from twin.ingest.threads import Titles
+from twin.ingest.times import iso
+
+_PLATFORM = "discord"
+_EMOJI = re.compile(r"<a?(:\w+:)\d+>")
+_MENTION = re.compile(r"<@!?(\d+)>")
+
+
+def claim(files: Sequence[File], _options: Options) -> list[Export]:
+    """One export per package: every folder with a `channel.json` and messages beside it."""
+    by_path = {file.path: file for file in files}
+    packages = dict[PurePosixPath, list[tuple[File, File]]]()
+    for file in files:
+        if file.path.name.lower() == "channel.json":
+            for name in ("messages.json", "messages.csv"):
+                messages = by_path.get(file.path.with_name(name))
+                if messages and _is_own(messages):
+                    packages.setdefault(file.path.parent.parent.parent, []).append((file, messages))
+                    break
+    exports = list[Export]()
+    for root, channels in packages.items():
+        box = channels[0][0].path.parent.parent
+        index = by_path.get(box / "index.json")
+        user = next((file for file in files if file.path.name == "user.json" and file.path.is_relative_to(root)), None)
+        others = [file for file in (index, user) if file]
+        own = [*(file for channel in channels for file in channel), *others]
+        exports.append(Export(_PLATFORM, "data package", own, partial(_parse, channels, index, user)))
+    return exports
+
+
+def _is_own(file: File) -> bool:
+    names = (
+        set(header(file))
+        if file.path.suffix == ".csv"
+        else {key.removeprefix("item.").lower() for key in outline(file)}
+    )
+    return {"id", "timestamp", "contents"} <= names or (file.path.suffix == ".json" and file.size < 8)
+
+
+def _parse(
+    channels: list[tuple[File, File]], index: File | None, user: File | None, report: Report
+) -> Iterator[Message]:
+    names = _loaded(index)
+    account = _loaded(user)
+    sender = string(account.get("global_name")) or string(account.get("username")) or "Me"
+    sender_id = string(account.get("id")) or None
+    people = {
+        string(mapping(friend.get("user")).get("id")): string(mapping(friend.get("user")).get("username"))
+        for friend in map(mapping, array(account.get("relationships")))
+    }
+    report.owner, report.owner_id = sender, sender_id
+    report.owner_evidence = "the package holds only the owner's messages"
+    report.time_zone = "UTC"
+    titles = Titles()
+    for channel_file, messages_file in channels:
+        channel = _loaded(channel_file)
+        channel_id = string(channel.get("id")) or channel_file.path.parent.name.removeprefix("c")
+        chat = titles.name(string(names.get(channel_id)) or _title(channel) or channel_id, channel_id)
+        messages = [
+            Message(_PLATFORM, chat, sender, sent_at, kind, text, None, sender_id)
+            for sent_at, kind, text in _rows(messages_file, people, report)
+        ]
+        # Some packages begin with the newest message.
+        if messages and (messages[0].sent_at or _EVER) > (messages[-1].sent_at or _EVER):
+            messages.reverse()
+        yield from messages
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _loaded(file: File | None) -> dict[str, Any]:
+    try:
+        return mapping(load(file)) if file else {}
+    except ExportError:
+        return {}
+
+
+def _title(channel: dict[str, Any]) -> str:
+    name, server = string(channel.get("name")), string(mapping(channel.get("guild")).get("name"))
+    return f"{server} #{name}" if server and name else name
+
+
+def _rows(file: File, people: dict[str, str], report: Report) -> Iterator[tuple[datetime | None, Kind, str]]:
+    if file.path.suffix == ".csv":
+        numbered = rows(file, report)
+    else:
+        found = records(file, report, "item") if file.size > 8 else ()
+        numbered = ((n, {k.lower(): v for k, v in mapping(raw).items()}) for n, (_, raw) in enumerate(found, 1))
+    for number, row in numbered:
+        sent_at = iso(row.get("timestamp"))
+        if sent_at is None:
+            report.miss(number)
+            continue
+        text = _EMOJI.sub(r"\1", string(row.get("contents")))
+        text = _MENTION.sub(lambda mention: f"@{people.get(mention[1]) or mention[1]}", text)
+        kind = Kind.MEDIA if row.get("attachments") else Kind.TEXT if text else Kind.EMPTY
+        yield sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC), kind, text
