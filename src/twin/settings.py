@@ -38,6 +38,26 @@ class Settings:
         "gemma3-270m",
         "the base model of new twins: `gemma3-270m`, a KerasHub preset, a Hugging Face folder or a GGUF file",
     )
+    web: str = _setting(
+        "",
+        "where the web app keeps accounts and conversations: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`",
+        shown="$TWIN_RECORDS",
+    )
+    url: str = _setting(
+        "",
+        "the address under which people reach the web app; needed where it is served beyond this machine",
+        shown="http://127.0.0.1:8000",
+    )
+    mail: str = _setting(
+        "",
+        "who sends mail: `smtp://USER:PASSWORD@HOST:PORT` or `smtps://…`; without it, links are printed where "
+        "`twin serve` runs",
+        shown="print",
+    )
+    mail_from: str = _setting("twin@localhost", "the sender of the web app's mail")
+    admins: str = _setting(
+        "", "the e-mail addresses, separated by commas, of those who may see the admin page", shown="the first account"
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Settings":
@@ -68,6 +88,12 @@ class Settings:
     @property
     def records_address(self) -> str:
         return self.records or f"sqlite:///{self.folder / 'twin.db'}"
+
+    @property
+    def web_address(self) -> str:
+        if self.web or self.records_address.startswith(("sqlite:", "postgresql")):
+            return self.web or self.records_address
+        return f"sqlite:///{self.folder / 'web.db'}"
 
     def __repr__(self) -> str:
         # Settings end up in tracebacks and logs; a database address may hold a password.
