@@ -131,7 +131,8 @@ def _count(report: Report, batch: list[Message]) -> None:
         written = Counter(m.sender for m in batch if m.sender is not None and m.kind in WORDS)
     report.senders.update(senders)
     report.written_by_sender.update(written)
-    report.kinds[Kind.TEXT] += texts
+    if texts:
+        report.kinds[Kind.TEXT] += texts
     report.kinds.update(kind for kind in kinds if kind is not Kind.TEXT)
     times = [time for time in map(itemgetter(3), batch) if time is not None]
     if times:

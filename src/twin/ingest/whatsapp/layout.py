@@ -1,0 +1,218 @@
+"""How one WhatsApp text is laid out, learned from a sample of it before it is read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from babel import Locale
+
+from twin.ingest.date_order import OrderGuess, infer
+from twin.ingest.encoding import detect
+from twin.ingest.export import DateOrder, File, Options
+from twin.ingest.whatsapp.kinds import Kinds
+from twin.ingest.whatsapp.phrases import notice_in
+from twin.ingest.whatsapp.senders import Senders
+from twin.ingest.whatsapp.shapes import Shape, choose, clean, compile_shapes, shape_of
+from twin.ingest.whatsapp.stamps import Stamps, fields_of
+
+_WHOLE = 1 << 20
+_HEAD = 384 << 10
+_WINDOW = 48 << 10
+_WINDOWS = 12
+_ENGLISH = re.compile(r"\b(?:the|you|and|is|are|what|this|that|it's|i'm|have|with|for|not|was)\b", re.IGNORECASE)
+
+
+Row = tuple[str, str, str]
+"""A record: date and time as written, and what follows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the records of one file share.
+
+    Attributes:
+        rows: finds every record of a block that begins with a line break.
+        header: matches a header at the start of a line.
+        shapes: the commonest first.
+        crlf: whether records, unlike the lines in them, end in CR LF: then no quoted header is taken for one.
+    """
+
+    encoding: str
+    dialect: str
+    shapes: tuple[Shape, ...]
+    header: re.Pattern[str]
+    rows: re.Pattern[str]
+    grouped: str
+    crlf: bool
+    stamps: Stamps
+    order: OrderGuess
+    senders: Senders
+    kinds: Kinds
+    first: datetime | None
+
+    def split(self, text: str) -> list[Row]:
+        """The records of a block that begins with a line break and a header."""
+        found = self.rows.findall(text)
+        if len(self.shapes) == 1 and not self.shapes[0].time_first:
+            return found
+        return [_row(groups, time_first=self.shapes[0].time_first) for groups in found]
+
+    def unfold(self, row: Row, *, at_least: int) -> list[Row]:
+        """The records inside one that ends with CR LF, where so many of its lines begin with headers."""
+        if len(re.findall(f"\n(?:{self.header.pattern})", row[2])) < at_least:
+            return [row]
+        first, more = re.split(f"(?=\n(?:{self.header.pattern}))", row[2], maxsplit=1)
+        loose = replace(self, rows=_rows_pattern(self.grouped, self.header.pattern, "\n"))
+        return [(row[0], row[1], first), *loose.split(more)]
+
+
+def _rows_pattern(grouped: str, plain: str, end: str) -> re.Pattern[str]:
+    follow = f"\r(?!\n{plain})" if end == "\r" else f"\n(?!{plain})"
+    return re.compile(f"\n(?:{grouped})([^{end}]*(?:{follow}[^{end}]*)*)")
+
+
+def _row(groups: tuple[str, ...], *, time_first: bool) -> Row:
+    one, two = next((groups[i : i + 2] for i in range(0, len(groups) - 1, 2) if groups[i]), ("", ""))
+    return (two, one, groups[-1]) if time_first else (one, two, groups[-1])
+
+
+def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str] = frozenset()) -> Layout | None:
+    """The layout of a file; None where it holds no WhatsApp header."""
+    encoding = detect(file.head())
+    windows = _sample(file, encoding)
+    shapes = choose([shape for window in windows for line in _lines(window) if (shape := shape_of(clean(line)))])
+    if not shapes:
+        return None
+    plain, _ = compile_shapes(shapes, marks=True, ascii_digits=False)
+    headers = [found for window in windows for found in re.findall(f"(?:^|\\n)({plain})", window)]
+    if not headers:
+        return None
+    marks = any(
+        clean(header).strip() != header.replace("\u202f", " ").replace("\u00a0", " ").strip() for header in headers
+    )
+    plain, grouped = compile_shapes(shapes, marks=marks, ascii_digits=all(map(_ascii_digits, headers)))
+    crlf = sum(len(re.findall(f"\r\n{plain}", window)) for window in windows)
+    lf = sum(len(re.findall(f"[^\r]\n{plain}", window)) for window in windows)
+    end = "\r" if crlf > 20 * lf else "\n"
+    rows = _rows_pattern(grouped, plain, end)
+
+    dialect = _dialect(shapes[0], windows[0])
+    kinds = Kinds(apple=shapes[0].bracket and dialect != "web", chat=chat, attachments=attachments)
+    blank = Stamps({}, twelve_hours=any(shape.period for shape in shapes), latest=file.modified)
+    draft = Layout(
+        encoding, dialect, shapes, re.compile(plain), rows, grouped, end == "\r", blank,
+        OrderGuess(DateOrder.DMY, 0.0, ""), Senders((), is_notice=bool), kinds, None,
+    )  # fmt: skip
+    found = [row for window in windows for row in draft.split(f"\n{window}")]
+    firsts = [rest.partition("\n")[0].rstrip("\r") for _, _, rest in found]
+    senders = Senders(
+        [line for line in firsts if not line.startswith("- ")],
+        is_notice=lambda text: len(text) > 12 and notice_in(text) is not None,
+    )
+    said = [senders.split(rest) for _, _, rest in found]
+    kinds.learn(said)
+    for sender, body in said[:2000]:
+        if sender is None:
+            kinds.notice(body)
+        else:
+            kinds.type(sender, body)
+    orders = _orders(found, [body for _, body in said], draft, options, kinds)
+    stamps = Stamps(
+        {at: guess.order for at, guess in orders.items()}, twelve_hours=blank.twelve_hours, latest=file.modified
+    )
+    main = orders.get(shapes[0].year_at) or next(iter(orders.values()), draft.order)
+    first = next((when for day, clock, _ in found if (when := stamps.at(day, clock))), None)
+    kinds.locales.clear()
+    kinds.own.clear()
+    return Layout(
+        encoding, dialect, shapes, draft.header, rows, grouped, draft.crlf, stamps, main, senders, kinds, first
+    )
+
+
+def _sample(file: File, encoding: str) -> list[str]:
+    """The file, or its head, its end and windows all over it; each begins and ends with a line."""
+    with file.open() as stream:
+        if file.size <= _WHOLE:
+            return [stream.read().decode(encoding, "replace").removeprefix("\ufeff")]
+        windows = [stream.read(_HEAD).decode(encoding, "replace").removeprefix("\ufeff").rpartition("\n")[0]]
+        step = (file.size - _HEAD - _WINDOW) // _WINDOWS // 4 * 4
+        for i in range(1, _WINDOWS + 1):
+            stream.seek(_HEAD + step * i)
+            text = stream.read(_WINDOW).decode(encoding.removesuffix("-sig"), "replace")
+            windows.append(text.partition("\n")[2].rpartition("\n")[0])
+    return windows
+
+
+def _lines(window: str) -> list[str]:
+    # A header fits in 120 characters; a line may have millions.
+    return [line[:200] for line in window.split("\n")]
+
+
+def _ascii_digits(header: str) -> bool:
+    return all(c.isascii() for c in header if c.isdecimal())
+
+
+def _dialect(shape: Shape, head: str) -> str:
+    if shape.bracket:
+        web = shape.time_separators[1] and re.search(r"^\[[^\]\n]*\] - ", head[:20000], re.MULTILINE)
+        return "web" if web else "ios"
+    return {":": "ios before 2016", ";": "viewer", " ": "other"}.get(shape.close, "android")
+
+
+def _orders(
+    rows: Sequence[Row], bodies: Sequence[str], layout: Layout, options: Options, kinds: Kinds
+) -> dict[int | None, OrderGuess]:
+    """The order of the dates, for each place that the year has in this file."""
+    dates: dict[int | None, list[tuple[int, int, int]]] = {}
+    for day, _, _ in rows:
+        numbers, year_at = fields_of(day)
+        if len(numbers) == 3:
+            dates.setdefault(year_at, []).append(numbers)
+    orders: dict[int | None, OrderGuess] = {}
+    locale = kinds.locales.most_common(1)[0][0] if kinds.locales else None
+    latest = layout.stamps.latest
+    for year_at, fields in dates.items():
+        shape = next((shape for shape in layout.shapes if shape.year_at == year_at), layout.shapes[0])
+        leaning, reason = _leaning(shape, layout.dialect, locale, rows, bodies)
+        guess = infer(fields, year_at=year_at, latest=latest.date() if latest else None, leaning=leaning, reason=reason)
+        if options.date_order and _possible(options.date_order, year_at):
+            guess = OrderGuess(options.date_order, 1.0, "as asked for")
+        orders[year_at] = guess
+    return orders
+
+
+def _possible(order: DateOrder, year_at: int | None) -> bool:
+    return year_at is None or order.index("y") == year_at
+
+
+def _leaning(
+    shape: Shape, dialect: str, locale: str | None, rows: Sequence[Row], bodies: Sequence[str]
+) -> tuple[dict[DateOrder, float], str]:
+    """What the look of the header and the language of the file say about the order, in log-odds."""
+    if dialect == "web":
+        return {DateOrder.MDY: 9.0}, "WhatsApp Web writes month before day everywhere"
+    if locale and locale != "en":
+        order = _order_of(locale)
+        return {order: 3.0}, f"notices in the language {locale}, which writes dates as {order}"
+    first, second, _ = shape.date_separators
+    if first == second == "/" and shape.year_at in {None, 2} and shape.period == "am" and not shape.before:
+        # `1/5/24, 9:03 PM`: capitals without dots and no padding are how English of the United States looks.
+        padded = any(re.match(r"\D*0|\d+/0", day) for day, _, _ in rows[:500])
+        capitals = any(re.search(r"[AP]M\W*$", clock) for _, clock, _ in rows[:5])
+        english = (
+            locale == "en" or sum(len(_ENGLISH.findall(body[:500])) for body in bodies[:200]) > len(bodies[:200]) / 4
+        )
+        if capitals and not padded and (english or len(rows) > 1):
+            return {DateOrder.MDY: 2.5}, "no zeros before digits and AM/PM in capitals, as in the United States"
+    if first.startswith("."):
+        return {DateOrder.DMY: 3.0, DateOrder.YMD: 2.0 if first == ". " else 0.0}, "dots between the numbers"
+    if first == "-":
+        return {DateOrder.DMY: 1.0, DateOrder.YMD: 2.0}, "hyphens between the numbers"
+    return {}, ""
+
+
+def _order_of(locale: str) -> DateOrder:
+    pattern = Locale.parse(locale).date_formats["short"].pattern.lower()
+    places = sorted("dmy", key=pattern.find)
+    return DateOrder("".join(places)) if "".join(places) in set(DateOrder) else DateOrder.DMY

@@ -1,0 +1,90 @@
+"""What WhatsApp itself writes, by language. The words stand in `phrases.toml`; this finds them in bodies."""
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff]")
+_EDGES = " \t<>.。:\u00a0\u202f"
+
+
+class Phrase(NamedTuple):
+    """A category of `phrases.toml`, and the languages that write it so."""
+
+    category: str
+    locales: frozenset[str]
+
+
+class Phrases(NamedTuple):
+    """All phrases, folded.
+
+    `whole` are whole bodies or tails; `calls` are the beginnings of call records; `words` stand before a colon or in
+    brackets; `notices` are parts of lines that nobody wrote; `you` are the person's own name in WhatsApp Web.
+    """
+
+    whole: dict[str, Phrase]
+    calls: tuple[str, ...]
+    words: dict[str, dict[str, frozenset[str]]]
+    notices: tuple[tuple[str, str], ...]
+    openings: tuple[str, ...]
+    you: frozenset[str]
+
+
+_WHOLE = ("media", "deleted", "deleted_me", "edited", "live", "contact", "waiting", "call")
+_WORDS = ("attached", "location", "poll", "option")
+
+
+def fold(text: str) -> str:
+    """A phrase without marks, brackets, case, closing full stop and unusual spaces."""
+    return _MARKS.sub("", text).replace("\u00a0", " ").replace("\u202f", " ").strip(_EDGES).lower()
+
+
+@cache
+def phrases() -> Phrases:
+    """The table, read once."""
+    table = tomllib.loads((files("twin.ingest.whatsapp") / "phrases.toml").read_text("utf-8"))
+    whole: dict[str, Phrase] = {}
+    words: dict[str, dict[str, frozenset[str]]] = {category: {} for category in _WORDS}
+    notices: list[tuple[str, str]] = []
+    for locale, categories in table.items():
+        for category in _WHOLE:
+            for text in map(fold, categories.get(category, ())):
+                known = whole.get(text)
+                locales = (known.locales if known else frozenset[str]()) | {locale}
+                whole[text] = Phrase(known.category if known else category, locales)
+        for category in _WORDS:
+            for text in map(fold, categories.get(category, ())):
+                words[category][text] = words[category].get(text, frozenset[str]()) | {locale}
+        notices += [(fold(text), locale) for text in categories.get("notice", ())]
+    calls = sorted((text for text, phrase in whole.items() if phrase.category == "call"), key=len, reverse=True)
+    return Phrases(
+        whole=whole,
+        calls=tuple(calls),
+        words=words,
+        notices=tuple(notices),
+        openings=tuple(text for text, _ in notices if len(text) >= 20 and " " in text),
+        you=frozenset(fold(text) for categories in table.values() for text in categories.get("you", ())),
+    )
+
+
+@cache
+def bare() -> frozenset[str]:
+    """Bodies, in lower case, that nobody types: recognised without brackets or marks around them.
+
+    Of calls only those that say more than what a person might type alone: `missed voice call`, not `voice call`.
+    """
+    table = phrases()
+    safe = {
+        text
+        for text, phrase in table.whole.items()
+        if phrase.category not in {"call", "edited"} or any(call in text and call != text for call in table.calls)
+    }
+    return frozenset(safe | {text + "." for text in safe} | {text + "。" for text in safe})
+
+
+def notice_in(text: str) -> str | None:
+    """The language of a notice that a text holds; None where it holds none."""
+    folded = fold(text)
+    return next((locale for part, locale in phrases().notices if part in folded), None)

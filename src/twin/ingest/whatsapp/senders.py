@@ -1,0 +1,96 @@
+"""Where a name ends and what was written begins.
+
+Names hold colons, and notices that nobody wrote hold them too, so the first colon decides nothing. The names are
+learned from a sample of the file first: a prefix is a name if it comes again, or if it looks like one.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from twin.ingest.whatsapp.shapes import SPACES
+
+_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff]")
+_LONGEST = 60
+_MANY_WORDS = 7
+
+
+def display(name: str) -> str:
+    """A name without the invisible marks that the export wraps it in; a tilde before it stays."""
+    return _MARKS.sub("", name).strip(SPACES)
+
+
+class Senders:
+    """The names of one file. `known` maps a prefix as it stands in the file to the name as displayed."""
+
+    def __init__(self, lines: Iterable[str], *, is_notice: Callable[[str], bool]) -> None:
+        """Learn from the first lines of records, without their headers."""
+        self.known: dict[str, str] = {}
+        self._is_notice = is_notice
+        short: Counter[str] = Counter()
+        long: dict[str, Counter[str]] = {}
+        bare: Counter[str] = Counter()
+        for line in lines:
+            prefixes = _prefixes(line)
+            if prefixes:
+                short[prefixes[0]] += 1
+                if len(prefixes) > 1:
+                    long.setdefault(prefixes[0], Counter())[prefixes[1]] += 1
+            elif ":" in line:
+                bare[line.partition(":")[0]] += 1
+        # `Bob:Hi`, if the whole file is like that.
+        self._bare = sum(bare.values()) > 4 * sum(short.values()) + 1
+        for prefix, count in bare.items() if self._bare else ():
+            if self._is_name(prefix, count):
+                self._learn(prefix)
+        for prefix, count in short.items():
+            longer, times = long[prefix].most_common(1)[0] if prefix in long else ("", 0)
+            if times >= 3 and times >= 0.9 * count:
+                self._learn(longer)
+            elif self._is_name(prefix, count):
+                self._learn(prefix)
+
+    def split(self, rest: str) -> tuple[str | None, str]:
+        """The name, or None for a notice, and the body."""
+        if rest.startswith("- "):  # how WhatsApp Web begins a notice
+            return None, rest[2:]
+        line = rest.partition("\n")[0].rstrip("\r")
+        prefixes = _prefixes(line)
+        for prefix in reversed(prefixes):
+            if prefix in self.known:
+                return self.known[prefix], rest[len(prefix) + 1 :].removeprefix(" ")
+        bare = line.partition(":")[0]
+        if bare != line and bare in self.known:
+            return self.known[bare], rest[len(bare) + 1 :]
+        if prefixes and self._is_name(prefixes[0], 1):
+            self._learn(prefixes[0])
+            return self.known[prefixes[0]], rest[len(prefixes[0]) + 1 :].removeprefix(" ")
+        if self._bare and bare != line and self._is_name(bare, 1):
+            self._learn(bare)
+            return self.known[bare], rest[len(bare) + 1 :]
+        return None, rest
+
+    def _learn(self, prefix: str) -> None:
+        if len(self.known) < 100_000:
+            self.known[prefix] = display(prefix)
+
+    def _is_name(self, prefix: str, count: int) -> bool:
+        name = display(prefix)
+        if not name or len(name) > 2 * _LONGEST or self._is_notice(name):
+            return False
+        return count >= 3 or (
+            len(name) <= _LONGEST and len(name.split()) <= _MANY_WORDS and not re.search(r'["“”«»]|://', name)
+        )
+
+
+def _prefixes(line: str) -> list[str]:
+    """What may be a name in a line, shortest first: up to a colon with a space after it, or at the end."""
+    prefixes: list[str] = []
+    start = 0
+    while len(prefixes) < 4 and (at := line.find(":", start)) > 0:
+        if at > 2 * _LONGEST:
+            break
+        if at + 1 == len(line) or line[at + 1] in " \u200e\u200f":
+            prefixes.append(line[:at])
+        start = at + 1
+    return prefixes

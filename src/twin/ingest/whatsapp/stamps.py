@@ -1,0 +1,76 @@
+"""Dates and times of WhatsApp headers, once their order is known."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time
+
+from twin.ingest.calendars import gregorian, year_of
+from twin.ingest.day_periods import hour_of_day, period_of
+from twin.ingest.export import DateOrder
+from twin.ingest.whatsapp.shapes import clean
+
+_FIELD = re.compile(r"[A-Za-z]?\d+")
+_MANY = 100_000
+
+
+def fields_of(text: str) -> tuple[tuple[int, ...], int | None]:
+    """The numbers of a date as they stand, and the index of the one that is certainly the year."""
+    parts = _FIELD.findall(clean(text))
+    numbers = tuple(year_of(part) or 0 for part in parts)
+    year_at = next((i for i, part in enumerate(parts) if len(part) > 2 or part[0].isalpha()), None)
+    return numbers, year_at
+
+
+class Stamps:
+    """Turns a header's date and time into a datetime. The same text is never read twice.
+
+    Attributes:
+        orders: by the index of the year field, None for two-digit years.
+        twelve_hours: whether the times carry a day period.
+        latest: the day the file was written, as far as known.
+    """
+
+    def __init__(self, orders: Mapping[int | None, DateOrder], *, twelve_hours: bool, latest: datetime | None) -> None:
+        self.orders = orders
+        self.twelve_hours = twelve_hours
+        self.latest = latest
+        self.dates: dict[str, date | None] = {}
+        self.times: dict[str, time | None] = {}
+
+    def at(self, day: str, clock: str) -> datetime | None:
+        """The moment; None where there is no such day or hour."""
+        found = self.dates.get(day)
+        if found is None and day not in self.dates:
+            if len(self.dates) > _MANY:
+                self.dates.clear()
+            found = self.dates[day] = self._date(day)
+        hour = self.times.get(clock)
+        if hour is None and clock not in self.times:
+            if len(self.times) > 2 * _MANY:
+                self.times.clear()
+            hour = self.times[clock] = self.clock(clock)
+        return None if found is None or hour is None else datetime.combine(found, hour)
+
+    def _date(self, text: str) -> date | None:
+        numbers, year_at = fields_of(text)
+        latest = self.latest.date() if self.latest else None
+        if len(numbers) == 2:  # no year: the newest that is not in the future
+            ends = latest or date(2016, 12, 31)
+            found = gregorian(ends.year, numbers[0], numbers[1])
+            return found if found is None or found <= ends else gregorian(ends.year - 1, numbers[0], numbers[1])
+        order = self.orders.get(year_at)
+        if len(numbers) != 3 or order is None:
+            return None
+        year, month, day = (numbers[order.index(letter)] for letter in "ymd")
+        return gregorian(year, month, day, latest=latest)
+
+    def clock(self, text: str) -> time | None:
+        """A time of day as written."""
+        numbers = [int(part) for part in re.findall(r"\d+", text)]
+        hour, minute, second = (*numbers, 0)[:3] if len(numbers) < 4 else (99, 0, 0)
+        if self.twelve_hours:
+            token = re.sub(r"[\d:]", "", clean(text)).strip()
+            hour = hour_of_day(hour, period_of(token) if token else None)
+        elif hour == 24:
+            hour = 0
+        return time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
