@@ -54,6 +54,16 @@ def unescape(text: str) -> str:
     return text.replace("\n ", "\n")
 
 
+def encode(segment: Segment, vocabulary: Vocabulary) -> list[int]:
+    """Token ids of a segment. Raises ModelError where the vocabulary lacks a mark of the template."""
+    if not segment.mark:
+        return vocabulary.encode(segment.text)
+    token = vocabulary.mark(segment.text)
+    if token is None:
+        raise ModelError(f"The vocabulary has no {segment.text}. Use a base model that has this template.")
+    return [token]
+
+
 def line_name(name: str) -> str:
     """A name as it stands at the beginning of a line: on one line, and without the colon that ends it."""
     return " ".join(name.replace(":", " ").split()) or "?"
@@ -89,6 +99,10 @@ class Template(ABC):
         """The conversation so far, up to where `speaker` begins to write."""
 
     @abstractmethod
+    def reply(self, turn: Turn) -> Iterator[Segment]:
+        """What follows a prompt for the turn's speaker, with the way a reply ends; all of it learned."""
+
+    @abstractmethod
     def reader(self, *, speaker: str) -> Reader: ...
 
     def tokens(self, segments: Iterator[Segment], vocabulary: Vocabulary) -> tuple[list[int], list[Part]]:
@@ -96,13 +110,7 @@ class Template(ABC):
         ids = [vocabulary.bos]
         parts = [Part.CONTEXT]
         for segment in segments:
-            if segment.mark:
-                token = vocabulary.mark(segment.text)
-                if token is None:
-                    raise ModelError(f"The vocabulary has no {segment.text}. Use a base model that has this template.")
-                added = [token]
-            else:
-                added = vocabulary.encode(segment.text)
+            added = encode(segment, vocabulary)
             ids += added
             if segment.part is Part.END:
                 parts += [Part.SHAPE] + [Part.CONTEXT] * (len(added) - 1)
@@ -136,6 +144,11 @@ class Transcript(Template):
             yield Segment(preamble.rstrip("\n") + "\n\n", Part.CONTEXT)
         yield from self.example(turns, context=len(turns), final=False)
         yield Segment(line_name(speaker) + ":", Part.CONTEXT)
+
+    def reply(self, turn: Turn) -> Iterator[Segment]:
+        segments = self.example([turn], final=False)
+        next(segments)  # the name, which the prompt ends with
+        yield from segments
 
     def reader(self, *, speaker: str) -> Reader:
         return _TranscriptReader(line_name(speaker) + ":")
@@ -193,13 +206,17 @@ class Dialogue(Template):
 
     def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:  # noqa: ARG002
         # Every turn is closed by its mark, so that a conversation that goes on looks no different.
-        speaker = next(turn.name for turn in turns if turn.role is Role.OWNER)
-        yield from self._turns(turns, context=context, opening=_persona(speaker))
+        speaker = next((turn.name for turn in turns if turn.role is Role.OWNER), "")
+        yield from self._turns(turns, context=context, opening=_persona(speaker) if speaker else "")
 
     def prompt(self, turns: Sequence[Turn], *, speaker: str, preamble: str = "") -> Iterator[Segment]:
         opening = "\n\n".join(filter(None, [_persona(speaker), preamble.strip()]))
         yield from self._turns(turns, context=len(turns), opening=opening)
         yield from self._open("model")
+
+    def reply(self, turn: Turn) -> Iterator[Segment]:
+        yield Segment(_lines(turn), Part.WORDS)
+        yield Segment(self._end, Part.SHAPE, mark=True)
 
     def reader(self, *, speaker: str) -> Reader:  # noqa: ARG002
         return _DialogueReader(self._end)
@@ -227,13 +244,15 @@ class Dialogue(Template):
                 index += 1
             learned = role is Role.OWNER and first >= context
             yield from self._open("model" if role is Role.OWNER else "user")
-            if role is Role.OWNER:
-                # A message's own opening space would read as a line break within the one before.
-                text = "\n".join(escape(message).lstrip(" ") for turn in turns[first:index] for message in turn.messages)
-            else:
-                text = _named(turns[first:index])
+            said = turns[first:index]
+            text = "\n".join(map(_lines, said)) if role is Role.OWNER else _named(said)
             yield Segment(text, Part.WORDS if learned else Part.CONTEXT)
             yield from self._close(Part.SHAPE if learned else Part.CONTEXT)
+
+
+def _lines(turn: Turn) -> str:
+    # A message's own opening space would read as a line break within the one before.
+    return "\n".join(escape(message).lstrip(" ") for message in turn.messages)
 
 
 def _persona(speaker: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from twin.domain.examples import Example, Split
+from twin.domain.examples import Example, Split, Turn
 from twin.domain.messages import Message
 from twin.errors import DataError
 from twin.prepare.conversations import conversations, newest, spoken
@@ -17,20 +17,20 @@ FEWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class PrepareConfig:
-    """How messages are cut into examples. Lengths are in characters, because bases count tokens differently.
+    """How messages are cut into examples.
 
     Attributes:
         silence: a longer pause begins another conversation.
-        window: characters in an example at most.
-        context: characters before its first counted reply at most.
+        window: tokens of an example at most.
+        context: tokens before its first counted reply at most.
         longest: characters of a message at most; longer ones were pasted.
         held_out: share of the owner's messages, the latest of each chat, that never trains.
         max_messages: only the newest so many messages; None for all.
     """
 
     silence: timedelta = timedelta(hours=2)
-    window: int = 1000
-    context: int = 500
+    window: int = 250
+    context: int = 120
     longest: int = 2000
     held_out: float = 0.1
     max_messages: int | None = None
@@ -63,6 +63,7 @@ def prepare(
     messages: Iterable[Message],
     *,
     speakers: tuple[str, ...],
+    measure: Callable[[Turn], int],
     redact: Callable[[Message], Message] | None = None,
     config: PrepareConfig | None = None,
 ) -> Prepared:
@@ -70,6 +71,7 @@ def prepare(
 
     Args:
         speakers: names or ids under which the owner writes; the twin speaks under the first.
+        measure: the tokens of a turn under the base model that will train.
         redact: replaces what identifies third parties; the only change to anybody's words.
 
     Raises:
@@ -98,10 +100,12 @@ def prepare(
     for conversation, split in split_by_time(stretches, is_owner=is_owner, share=config.held_out):
         source = f"{conversation.platform}:{conversation.chat}"
         lines = turns(conversation, is_owner=is_owner, owner_name=speakers[0])
-        cut = list(windows(lines, window=config.window, context=config.context, split=split, source=source))
+        cut = windows(lines, window=config.window, context=config.context, measure=measure, split=split, source=source)
+        before = len(examples)
         examples += cut
-        used += bool(cut)
-        kept += len(conversation.messages) if cut else 0
+        if len(examples) > before:
+            used += 1
+            kept += len(conversation.messages)
     if unused := len(recent) - kept:
         dropped["in conversations without the owner"] = unused
     return Prepared(tuple(examples), len(everything), kept, own, used, dropped)

@@ -20,21 +20,19 @@ def turns(conversation: Conversation, *, is_owner: Callable[[Message], bool], ow
     return result
 
 
-def length(turn: Turn) -> int:
-    """Characters of a turn as a transcript has it, names included."""
-    return sum(len(turn.name) + 3 + len(message) for message in turn.messages)
-
-
-def windows(turns: Sequence[Turn], *, window: int, context: int, split: Split, source: str) -> Iterator[Example]:
+def windows(
+    turns: Sequence[Turn], *, window: int, context: int, measure: Callable[[Turn], int], split: Split, source: str
+) -> Iterator[Example]:
     """Cut one conversation into examples.
 
     Args:
-        window: characters that an example holds at most, unless one reply alone is longer.
-        context: characters before the first counted reply at most; stretches in which the owner is silent for
+        window: what an example holds at most, in the unit of `measure`, unless one reply alone is longer.
+        context: what stands before the first counted reply at most; stretches in which the owner is silent for
             longer than that are left out.
+        measure: the length of a turn, usually in tokens.
     """
     own = [index for index, turn in enumerate(turns) if turn.role is Role.OWNER]
-    lengths = [length(turn) for turn in turns]
+    lengths = [measure(turn) for turn in turns]
 
     def reach(index: int) -> int:
         """Where the context of the turn at `index` begins."""

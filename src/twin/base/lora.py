@@ -1,0 +1,97 @@
+"""LoRA on the layers of a Keras model, as a low-rank path beside each kernel.
+
+Keras' own `enable_lora` adds B·A to the kernel before it multiplies, which makes the whole gradient of the kernel
+on the way back: half as many operations again as needed. Here x·A·B is added to the layer's output, with the
+matrices in PEFT's shapes.
+
+Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models".
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from twin.base.adapter import LoraAdapter, LowRank
+from twin.base.keras import Gemma3Backbone, Linear, keras, linears, to_kernel
+from twin.errors import ModelError
+
+
+class Lora:
+    """The low-rank paths of one model. `variables` are what training changes: A and B of each layer, in order."""
+
+    def __init__(
+        self,
+        backbone: Gemma3Backbone,
+        *,
+        rank: int,
+        alpha: float,
+        targets: Sequence[str],
+        first: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Attach untrained paths (B is zero) to the `targets` (`q_proj`, …) of the blocks from `first` up."""
+        self.rank = rank
+        self.alpha = alpha
+        self._layers = [one for one in linears(backbone, first=first) if one.name.rpartition(".")[2] in targets]
+        self._pairs: list[tuple[keras.Variable, keras.Variable]] = []
+        random = np.random.default_rng(seed)
+        for one in self._layers:
+            inner, out = _sides(one.layer.kernel.shape, one.name)
+            # PEFT's initialisation: uniform as for a linear layer, so that both start from the same place.
+            bound = (1 / inner) ** 0.5
+            a = keras.Variable(random.uniform(-bound, bound, (rank, inner)).astype(np.float32), name="lora_a")
+            b = keras.Variable(np.zeros((out, rank), np.float32), name="lora_b")
+            self._pairs.append((a, b))
+            _attach(one.layer, a, b, scale=alpha / rank)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [variable for pair in self._pairs for variable in pair]
+
+    def adapter(self) -> LoraAdapter:
+        """The weights as they are now."""
+        weights = {
+            one.name: LowRank(np.array(a.value, np.float32), np.array(b.value, np.float32))
+            for one, (a, b) in zip(self._layers, self._pairs, strict=True)
+        }
+        return LoraAdapter(self.rank, self.alpha, weights)
+
+
+def merge(backbone: Gemma3Backbone, adapter: LoraAdapter, *, sign: float = 1.0) -> None:
+    """Add an adapter to the kernels themselves; `sign` -1 takes it away again, up to rounding.
+
+    Raises:
+        ModelError: the adapter was made for another model.
+    """
+    layers: dict[str, Linear] = {one.name: one for one in linears(backbone)}
+    for name in adapter.weights:
+        if name not in layers:
+            raise ModelError(f"The adapter changes {name}, which this base model has not. Use the base it was made on.")
+        kernel = layers[name].layer.kernel
+        delta = adapter.delta(name)
+        if delta.size != np.prod(kernel.shape):
+            raise ModelError(f"The adapter's {name} is {delta.shape}, the base's {tuple(kernel.shape)}: not its base.")
+        kernel.assign(kernel.value + np.float32(sign) * to_kernel(delta, tuple(kernel.shape)).astype(np.float32))
+
+
+def _sides(shape: tuple[int, ...], name: str) -> tuple[int, int]:
+    """Inputs and outputs of a layer, from the shape of its kernel."""
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    if name.endswith("o_proj"):
+        return shape[0] * shape[1], shape[2]
+    return shape[1], shape[0] * shape[2]
+
+
+def _attach(layer: Any, a: keras.Variable, b: keras.Variable, *, scale: float) -> None:
+    plain = layer.call
+
+    def call(inputs: Any, training: bool | None = None) -> Any:  # noqa: ARG001
+        outputs: Any = plain(inputs)
+        flat: Any = keras.ops.reshape(inputs, (*inputs.shape[:2], -1))
+        low = keras.ops.matmul(flat, keras.ops.transpose(keras.ops.cast(a, flat.dtype)))
+        added: Any = keras.ops.matmul(low, keras.ops.transpose(keras.ops.cast(b, flat.dtype)))
+        return outputs + keras.ops.reshape(added * scale, outputs.shape)
+
+    layer.call = call

@@ -1,0 +1,192 @@
+"""Rows: tokenised examples packed side by side into a few fixed shapes, so that little is computed for nothing.
+
+A row holds several examples, told apart by segment numbers that attention respects. A batch is a fixed number
+of rows with the places whose next token is predicted; the output layer is computed at those places only.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.base.models import Base
+from twin.base.template import Part, encode
+from twin.domain.examples import Example, Turn
+
+Ints = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+_POSITIONS = 64
+"""Predicted places of a batch are padded to a multiple of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of one example. `learned[i]` says that token i is predicted, `words[i]` that it is the owner's own."""
+
+    tokens: Ints
+    learned: Bools
+    words: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows ready for the model.
+
+    Attributes:
+        tokens: (rows, length), 0 where nothing stands.
+        segments: (rows, length), which example a token belongs to, from 1; 0 where nothing stands.
+        places: (predicted,) index into the flattened rows of the hidden state that predicts.
+        targets: (predicted,) the token to predict.
+        learned: (predicted,) 1.0, or 0.0 for padding.
+        words: (predicted,) 1.0 where the target is the owner's own word.
+        owners: (predicted,) which sequence the target belongs to, by its index in the list given to `batches`.
+    """
+
+    tokens: Ints
+    segments: Ints
+    places: Ints
+    targets: Ints
+    learned: npt.NDArray[np.float32]
+    words: npt.NDArray[np.float32]
+    owners: Ints
+
+    @property
+    def size(self) -> int:
+        """Tokens that stand in it."""
+        return int((self.segments > 0).sum())
+
+
+def measure(base: Base) -> Callable[[Turn], int]:
+    """How many tokens a turn has under `base`, its names and marks included."""
+
+    def tokens(turn: Turn) -> int:
+        return len(base.template.tokens(base.template.example([turn], context=1, final=False), base.vocabulary)[0]) - 1
+
+    return tokens
+
+
+def sequence(base: Base, example: Example, *, longest: int) -> Tokens | None:
+    """An example as tokens, at most `longest`; None where nothing in it is predicted.
+
+    What follows the last predicted token is left out; where it is still too long, the oldest context goes first.
+    """
+    segments = base.template.example(example.turns, context=example.context, final=example.final)
+    ids, parts = base.template.tokens(segments, base.vocabulary)
+    learned = np.array([part is not Part.CONTEXT for part in parts])
+    if not learned.any():
+        return None
+    stop = int(np.flatnonzero(learned)[-1]) + 1
+    start = max(stop - longest + 1, 1)
+    tokens = np.array([base.vocabulary.bos, *ids[start:stop]], np.int32)
+    words = np.array([False, *(part is Part.WORDS for part in parts[start:stop])])
+    kept = np.array([False, *learned[start:stop]])
+    return Tokens(tokens, kept, words) if kept.any() else None
+
+
+def continuation(base: Base, turns: Sequence[Turn], *, longest: int, preamble: str = "") -> Tokens:
+    """The last turn given the others, as tokens, for scoring; its words and how it ends are predicted."""
+    before, last = turns[:-1], turns[-1]
+    head, _ = base.template.tokens(base.template.prompt(before, speaker=last.name, preamble=preamble), base.vocabulary)
+    ids: list[int] = []
+    words: list[bool] = []
+    for segment in base.template.reply(last):
+        added = encode(segment, base.vocabulary)
+        ids += added
+        words += [segment.part is Part.WORDS] * len(added)
+    start = max(len(head) + len(ids) - longest, 0)
+    tokens = np.array([base.vocabulary.bos, *head[1 + start :], *ids], np.int32)
+    before_count = len(tokens) - len(ids)
+    learned = np.arange(len(tokens)) >= before_count
+    return Tokens(tokens, learned, np.array([False] * before_count + words))
+
+
+def batches(sequences: Sequence[Tokens], *, rows: int, length: int, seed: int | None = None) -> list[Batch]:
+    """Pack sequences into batches of `rows` rows of `length` tokens, all with the same number of places.
+
+    Sequences go into the fullest row that still takes them, longest first (best fit decreasing). Rows are dealt
+    to batches so that each has about as many predicted places. `seed` shuffles the order of the batches and which
+    rows meet; None keeps them sorted.
+    """
+    packed = _pack(sequences, length=length)
+    if seed is not None:
+        np.random.default_rng(seed).shuffle(packed)  # type: ignore[arg-type]
+    packed.sort(key=lambda row: -sum(int(sequences[index].learned.sum()) for index in row))
+    count = -(-len(packed) // rows)
+    dealt: list[list[list[int]]] = [[] for _ in range(count)]
+    for number, row in enumerate(packed):
+        turn, place = divmod(number, count)
+        dealt[place if turn % 2 == 0 else count - 1 - place].append(row)
+    most = max(
+        (sum(int(sequences[index].learned.sum()) for row in group for index in row) for group in dealt), default=0
+    )
+    places = -(-most // _POSITIONS) * _POSITIONS
+    made = [_batch(sequences, group, rows=rows, length=length, places=places) for group in dealt]
+    if seed is not None:
+        np.random.default_rng(seed).shuffle(made)  # type: ignore[arg-type]
+    return made
+
+
+def _pack(sequences: Sequence[Tokens], *, length: int) -> list[list[int]]:
+    order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index].tokens))
+    rows: list[list[int]] = []
+    # Rows by what is left in them; `length` is small, so a list of stacks is the quickest search.
+    by_room: list[list[int]] = [[] for _ in range(length + 1)]
+    for index in order:
+        size = len(sequences[index].tokens)
+        room = next((room for room in range(size, length + 1) if by_room[room]), None)
+        if room is None:
+            rows.append([])
+            row, room = len(rows) - 1, length
+        else:
+            row = by_room[room].pop()
+        rows[row].append(index)
+        by_room[room - size].append(row)
+    return rows
+
+
+def _batch(sequences: Sequence[Tokens], group: Sequence[list[int]], *, rows: int, length: int, places: int) -> Batch:
+    tokens = np.zeros((rows, length), np.int32)
+    segments = np.zeros((rows, length), np.int32)
+    found: dict[str, list[Any]] = {"places": [], "targets": [], "words": [], "owners": []}
+    for number, row in enumerate(group):
+        at = 0
+        for segment, index in enumerate(row, 1):
+            one = sequences[index]
+            stop = at + len(one.tokens)
+            tokens[number, at:stop] = one.tokens
+            segments[number, at:stop] = segment
+            targets = np.flatnonzero(one.learned)
+            # The state at a token predicts the next one.
+            found["places"].append(number * length + at + targets - 1)
+            found["targets"].append(one.tokens[targets])
+            found["words"].append(one.words[targets])
+            found["owners"].append(np.full(len(targets), index))
+            at = stop
+    count = sum(map(len, found["targets"]))
+
+    def padded(key: str, kind: Any) -> npt.NDArray[Any]:
+        result = np.zeros(places, kind)
+        if found[key]:
+            result[:count] = np.concatenate(found[key])
+        return result
+
+    return Batch(
+        tokens=tokens,
+        segments=segments,
+        places=padded("places", np.int32),
+        targets=padded("targets", np.int32),
+        learned=(np.arange(places) < count).astype(np.float32),
+        words=padded("words", np.float32),
+        owners=padded("owners", np.int32),
+    )
+
+
+def sequences(base: Base, examples: Iterable[Example], *, longest: int) -> Iterator[Tokens]:
+    """`sequence` for each example that has one."""
+    for example in examples:
+        one = sequence(base, example, longest=longest)
+        if one is not None:
+            yield one

@@ -1,0 +1,283 @@
+"""From examples to an adapter: plan the steps, take them, judge on the held-out part, keep the best."""
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from twin.base import keras as base_keras
+from twin.base.lora import Lora
+from twin.base.models import Base
+from twin.base.rows import Batch, Tokens, batches, sequences
+from twin.domain.events import Progress, Watcher, nobody
+from twin.domain.examples import Split
+from twin.domain.jsonl import read_examples
+from twin.domain.runs import Stage
+from twin.errors import DataError
+from twin.train import checkpoint
+from twin.train.checkpoint import Checkpoint
+from twin.train.config import TrainConfig
+from twin.train.step import Stepper
+
+_SAVE_EVERY_S = 20.0
+_PROBES = 3
+"""Steps that are timed, after the one that compiles, before the number of steps is settled under a budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What training did. Losses are nats per token on the owner's held-out words.
+
+    Attributes:
+        curve: rows with `step`, `loss` (training, learned tokens) and, where measured, `held_out`.
+        tokens: that went through the model; `tokens_per_s` of them, compiling left out.
+    """
+
+    base_loss: float
+    loss: float
+    steps: int
+    epochs: float
+    tokens: int
+    tokens_per_s: float
+    seconds: float
+    stopped_early: bool
+    curve: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+
+
+def train(
+    examples: Path,
+    out: Path,
+    *,
+    base: Base,
+    config: TrainConfig,
+    checkpoints: Path,
+    watch: Watcher = nobody,
+) -> TrainResult:
+    """Train an adapter on `examples` and write it, in PEFT format, with `train.json` into `out`.
+
+    Goes on from the checkpoint in `checkpoints` where there is one of the same examples and configuration.
+
+    Raises:
+        DataError: there is nothing to learn from, or nothing held out.
+        ModelError: the base cannot be read.
+    """
+    began = time.monotonic()
+    watch(Progress(Stage.TRAIN, note="Loading the base model"))
+    _keep_compiled(base.path.parent / "compiled")
+    training, held_out = _tokens(examples, base=base, config=config)
+    backbone = base_keras.load(base, dtype=config.dtype)
+    blocks = len(backbone.transformer_layers)
+    first = blocks - min(config.upper_layers or blocks, blocks)
+    lora = Lora(backbone, rank=config.rank, alpha=config.alpha, targets=config.targets, first=first, seed=config.seed)
+    stepper = Stepper(backbone, lora, config=config, frozen_below=first)
+    run = _Training(stepper, training, held_out, config=config, watch=watch, path=checkpoints / "training.npz")
+    run.plan = {"examples": _digest(examples), "base": base.name, "config": json.loads(json.dumps(asdict(config)))}
+    result = run.go(began)
+    lora.adapter().save(out, base=base.name)
+    config.save(out / "train_config.json")
+    (out / "train.json").write_text(json.dumps(asdict(result), indent=2) + "\n", encoding="utf-8")
+    run.path.unlink(missing_ok=True)
+    return result
+
+
+def _tokens(path: Path, *, base: Base, config: TrainConfig) -> tuple[list[Tokens], list[Tokens]]:
+    everything = list(read_examples(path))
+    training, held_out = (
+        list(sequences(base, (one for one in everything if one.split is split), longest=config.length))
+        for split in (Split.TRAIN, Split.HELD_OUT)
+    )
+    if not training or not held_out:
+        raise DataError(
+            f"{len(training)} examples to train on and {len(held_out)} held out; both are needed. Add more chats."
+        )
+    spread = np.linspace(0, len(held_out) - 1, min(config.held_out, len(held_out))).astype(int)
+    return training, [held_out[index] for index in spread]
+
+
+class _Training:
+    """The state of one training and the loop over it."""
+
+    plan: dict[str, Any]
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        training: list[Tokens],
+        held_out: list[Tokens],
+        *,
+        config: TrainConfig,
+        watch: Watcher,
+        path: Path,
+    ) -> None:
+        self._stepper = stepper
+        self._training = training
+        self._config = config
+        self._watch = watch
+        self.path = path
+        self._judged = batches(held_out, rows=config.rows, length=config.length)
+        self._epoch_batches: tuple[int, list[list[Batch]]] = (-1, [])
+        self._per_epoch = len(self._groups(0))
+        self._step = 0
+        self._steps = max(1, round(self._per_epoch * config.epochs))
+        self._best: list[Any] = list(map(np.asarray, stepper.weights))
+        self._best_loss = math.inf
+        self._worse = 0
+        self._spent = 0.0
+        self._curve: list[dict[str, float]] = []
+        self._tokens = 0
+        self._speed: list[tuple[float, int]] = []
+
+    def go(self, began: float) -> TrainResult:
+        self._resume()
+        if self._step == 0 and not self._curve:
+            self._evaluate()
+        saved = time.monotonic()
+        every = max(1, self._steps // self._config.evaluations)
+        while self._step < self._steps and self._worse < self._config.patience:
+            start = time.monotonic()
+            group = self._groups(self._step)[self._step % self._per_epoch]
+            loss = self._stepper.step(group, learning_rate=self._rate())
+            self._step += 1
+            took = time.monotonic() - start
+            self._spent += took
+            self._note(loss, sum(batch.size for batch in group), took)
+            if self._step == _PROBES + 1:
+                every = self._settle()
+            if self._step % every == 0 or self._step == self._steps:
+                self._evaluate()
+            if time.monotonic() - saved > _SAVE_EVERY_S:
+                self._save()
+                saved = time.monotonic()
+        self._stepper.weights = self._best
+        self._stepper.adopt()
+        seconds = sum(took for took, _ in self._speed) or 1.0
+        tokens = sum(size for _, size in self._speed)
+        return TrainResult(
+            base_loss=self._curve[0]["held_out"],
+            loss=self._best_loss,
+            steps=self._step,
+            epochs=self._step / self._per_epoch,
+            tokens=self._tokens,
+            tokens_per_s=tokens / seconds,
+            seconds=time.monotonic() - began,
+            stopped_early=self._worse >= self._config.patience,
+            curve=self._curve,
+        )
+
+    def _groups(self, step: int) -> list[list[Batch]]:
+        """The batches of the epoch that `step` is in, grouped by accumulation; the same for the same seed."""
+        config = self._config
+        epoch = step // self._per_epoch if step else 0
+        if self._epoch_batches[0] != epoch:
+            made = batches(self._training, rows=config.rows, length=config.length, seed=config.seed + epoch)
+            groups = [made[at : at + config.accumulate] for at in range(0, len(made), config.accumulate)]
+            self._epoch_batches = (epoch, groups)
+        return self._epoch_batches[1]
+
+    def _rate(self) -> float:
+        warm = max(1, round(self._steps * self._config.warmup))
+        if self._step < warm:
+            return self._config.learning_rate * (self._step + 1) / warm
+        done = (self._step - warm) / max(1, self._steps - warm)
+        return self._config.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def _settle(self) -> int:
+        """Fit the steps into the budget, from the time that the first ones took; steps between evaluations."""
+        budget = self._config.budget_s
+        if budget is not None:
+            took = float(np.median([took for took, _ in self._speed]))
+            judging = self._curve[0]["seconds"] * self._config.evaluations
+            fitting = int((budget - self._spent - judging) / took) + self._step
+            self._steps = max(self._step, min(self._steps, fitting))
+        return max(1, self._steps // self._config.evaluations)
+
+    def _note(self, loss: float, size: int, took: float) -> None:
+        self._tokens += size
+        if self._step > 1:
+            self._speed.append((took, size))
+        row = {"step": float(self._step), "loss": loss}
+        self._curve.append(row)
+        recent = self._speed[-8:]
+        seconds = sum(one for one, _ in recent)
+        figures = {"loss": loss}
+        if seconds:
+            figures["tokens_per_s"] = sum(count for _, count in recent) / seconds
+            figures["left_s"] = (self._steps - self._step) * seconds / len(recent)
+        self._watch(Progress(Stage.TRAIN, self._step, self._steps, figures))
+
+    def _evaluate(self) -> None:
+        start = time.monotonic()
+        loss = held_out_loss(self._stepper, self._judged)
+        if loss < self._best_loss:
+            self._best_loss, self._worse = loss, 0
+            self._best = list(map(np.array, self._stepper.weights))
+        else:
+            self._worse += 1
+        took = time.monotonic() - start
+        if not self._curve:
+            # The first one compiles; the second says what an evaluation costs.
+            start = time.monotonic()
+            held_out_loss(self._stepper, self._judged)
+            took = time.monotonic() - start
+            self._curve.append({"step": 0.0, "held_out": loss, "seconds": took})
+        else:
+            self._curve[-1]["held_out"] = loss
+        self._spent += took
+        self._watch(Progress(Stage.TRAIN, self._step, self._steps, {"held_out_loss": loss}))
+
+    def _save(self) -> None:
+        checkpoint.save(
+            self.path,
+            Checkpoint(
+                plan=self.plan,
+                step=self._step,
+                steps=self._steps,
+                weights=self._stepper.weights,
+                state=self._stepper.state,
+                best=self._best,
+                best_loss=self._best_loss,
+                worse=self._worse,
+                seconds=self._spent,
+                curve=self._curve,
+            ),
+        )
+
+    def _resume(self) -> None:
+        found = checkpoint.load(self.path, plan=self.plan)
+        if found is None:
+            return
+        self._stepper.weights = list(map(jax.numpy.asarray, found.weights))
+        self._stepper.state = list(map(jax.numpy.asarray, found.state))
+        self._best, self._best_loss, self._worse = found.best, found.best_loss, found.worse
+        self._step, self._steps, self._spent, self._curve = found.step, found.steps, found.seconds, found.curve
+        self._watch(Progress(Stage.TRAIN, self._step, self._steps, note="Going on from the last checkpoint"))
+
+
+def held_out_loss(stepper: Stepper, judged: Sequence[Batch]) -> float:
+    """Mean nats per token of the owner's own words."""
+    nats = words = 0.0
+    for batch in judged:
+        nats += float((stepper.judge(batch) * batch.words).sum())
+        words += float(batch.words.sum())
+    return nats / words
+
+
+def _keep_compiled(folder: Path) -> None:
+    """Keep compiled programs on disk, so that only the first run on a machine waits for them."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,91 @@
+"""One step of training and one of judging, compiled."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from twin.base.forward import hidden_states, token_losses
+from twin.base.keras import keras
+from twin.base.lora import Lora
+from twin.base.rows import Batch
+from twin.train.config import TrainConfig
+
+
+class Stepper:
+    """The model's frozen weights, the adapter's weights and the optimiser's state, and how a batch changes them."""
+
+    def __init__(self, backbone: Any, lora: Lora, *, config: TrainConfig, frozen_below: int) -> None:
+        self._backbone = backbone
+        self._lora = lora
+        self._frozen = [variable.value for variable in backbone.variables]
+        self.optimizer: Any = keras.optimizers.AdamW(
+            learning_rate=config.learning_rate, weight_decay=config.weight_decay, clipnorm=None
+        )
+        self.optimizer.build(lora.variables)
+        self.weights: list[Any] = [variable.value for variable in lora.variables]
+        self.state: list[Any] = [variable.value for variable in self.optimizer.variables]
+        rate = next(i for i, one in enumerate(self.optimizer.variables) if one is self.optimizer.learning_rate)
+
+        def loss(weights: Any, frozen: Any, batch: Any) -> Any:
+            nats = self._nats(weights, frozen, batch, frozen_below=frozen_below, remat=config.remat)
+            return (nats * batch["learned"]).sum() / batch["learned"].sum()
+
+        def gradient(weights: Any, frozen: Any, batch: Any) -> Any:
+            return jax.value_and_grad(loss)(weights, frozen, batch)
+
+        def update(weights: Any, state: Any, gradients: Any, learning_rate: Any) -> Any:
+            norm = jnp.sqrt(sum(jnp.vdot(one, one) for one in gradients))
+            factor = jnp.minimum(1.0, config.clip_norm / (norm + 1e-9))
+            state = [learning_rate if i == rate else one for i, one in enumerate(state)]
+            with keras.StatelessScope():
+                return self.optimizer.stateless_apply(state, [one * factor for one in gradients], weights)
+
+        self._gradient = jax.jit(gradient)
+        self._update = jax.jit(update, donate_argnums=(0, 1))
+        self._judge = jax.jit(self._nats)
+
+    def step(self, group: list[Batch], *, learning_rate: float) -> float:
+        """Move the weights by the mean gradient of a group of batches; the mean loss in nats per token."""
+        total: Any = None
+        losses: list[Any] = []
+        for batch in group:
+            loss, gradients = self._gradient(self.weights, self._frozen, _arrays(batch))
+            losses.append(loss)
+            total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
+        mean = [one / len(group) for one in total]
+        self.weights, self.state = self._update(self.weights, self.state, mean, np.float32(learning_rate))
+        return float(sum(losses)) / len(group)
+
+    def judge(self, batch: Batch) -> Any:
+        """Nats of each predicted token of a batch, (places,)."""
+        return np.asarray(self._judge(self.weights, self._frozen, _arrays(batch)))
+
+    def adopt(self) -> None:
+        """Write the weights into the adapter's variables."""
+        for variable, value in zip(self._lora.variables, self.weights, strict=True):
+            variable.assign(value)
+
+    def _nats(self, weights: Any, frozen: Any, batch: Any, *, frozen_below: int = 0, remat: bool = False) -> Any:
+        mapping = [
+            *zip(self._lora.variables, weights, strict=True),
+            *zip(self._backbone.variables, frozen, strict=True),
+        ]
+        with keras.StatelessScope(state_mapping=mapping):
+            states = hidden_states(
+                self._backbone, batch["tokens"], batch["segments"], frozen_below=frozen_below, remat=remat
+            )
+            states = states.reshape(-1, states.shape[-1])[batch["places"]]
+            embedding = self._backbone.token_embedding.embeddings.value
+            return token_losses(states, embedding.astype(states.dtype), batch["targets"])
+
+
+def _arrays(batch: Batch) -> dict[str, Any]:
+    return {
+        "tokens": batch.tokens,
+        "segments": batch.segments,
+        "places": batch.places,
+        "targets": batch.targets,
+        "learned": batch.learned,
+    }
