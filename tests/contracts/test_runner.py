@@ -168,7 +168,7 @@ def test_a_stage_that_cannot_be_started_fails(place: Place) -> None:
     place.runner.submit(place.run())
     until(lambda: place.state().final)
     assert place.state() is RunState.FAILED
-    assert "could not be started" in (place.records.run("r1").error or "")
+    assert "broke off" in (place.records.run("r1").error or "")
 
 
 def test_a_run_that_was_deleted_while_it_waited_is_dropped(place: Place) -> None:

@@ -12,6 +12,7 @@ import click
 
 from twin.cli.chat import chat
 from twin.cli.create import create, delete
+from twin.cli.demo import demo
 from twin.cli.invocation import Invocation
 from twin.cli.parse import parse
 from twin.cli.run import run
@@ -46,7 +47,7 @@ def group(invocation: Invocation, debug: bool) -> None:
     invocation.debug = debug
 
 
-for command in (parse, create, run, status, chat, delete, stage):
+for command in (demo, parse, create, run, status, chat, delete, stage):
     group.add_command(command)
 
 

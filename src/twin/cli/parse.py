@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def parse(
         value = {
             "messages": found.messages,
             "owner": owner._asdict() if owner else None,
-            "exports": [asdict(report) for report in found.reports],
+            "exports": [_values(report) for report in found.reports],
             "skipped": [asdict(skipped) for skipped in found.skipped],
         }
         click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
@@ -77,6 +77,11 @@ def print_skipped(out: "Console", skipped: tuple["Skipped", ...], *, most: int =
 def visible(text: str) -> str:
     """Text that cannot steer the terminal it is printed on."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def _values(report: "Report") -> dict[str, Any]:
+    # Not `asdict`, which takes counters apart.
+    return {item.name: getattr(report, item.name) for item in fields(report)}
 
 
 def _print_messages(paths: tuple[Path, ...], options: "Options", *, as_json: bool) -> None:

@@ -58,7 +58,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _stop_at_end_of_input() -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through `sys.stdin`, whose lock this thread would still hold when the interpreter ends.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     # A long computation in a library is not interrupted by a signal.

@@ -45,12 +45,14 @@ def ingest(work: Work) -> Outcome:
     work.watch(Progress(Stage.INGEST, done=count, total=count))
     platforms = Counter(report.platform for report in reading.reports)
     missed = sum(report.unmatched_count for report in reading.reports)
-    details = {"messages": count, "exports": platforms, "not_understood": missed, "skipped": len(reading.skipped)}
+    details = {"messages": count, "exports": dict(platforms), "not_understood": missed, "skipped": len(reading.skipped)}
     return Outcome(figures={"messages": count}, details=details)
 
 
 def prepare(work: Work) -> Outcome:
     """Messages become examples."""
+    from twin.base import models
+    from twin.base.rows import measure
     from twin.prepare import PrepareConfig
     from twin.prepare import prepare as make_examples
 
@@ -60,7 +62,13 @@ def prepare(work: Work) -> Outcome:
     work.watch(Progress(Stage.PREPARE, done=1, total=3))
     newest = work.run.options.get("max_messages")
     config = PrepareConfig(max_messages=int(newest) if newest else None)
-    prepared = make_examples(messages, speakers=work.twin.speakers, redact=redactor.message, config=config)
+    prepared = make_examples(
+        messages,
+        speakers=work.twin.speakers,
+        measure=measure(models.find(work.twin.base, folder=work.bases)),
+        redact=redactor.message,
+        config=config,
+    )
     work.watch(Progress(Stage.PREPARE, done=2, total=3))
     file = work.scratch / keys.EXAMPLES
     write_examples(file, prepared.examples)
@@ -75,7 +83,7 @@ def prepare(work: Work) -> Outcome:
         "owner_messages": prepared.owner_messages,
         "conversations": prepared.conversations,
         "examples": {split.value: prepared.count(split) for split in Split},
-        "dropped": prepared.dropped,
+        "dropped": dict(prepared.dropped),
         "redacted": {kind.value: count for kind, count in redactor.counts.items()},
         "partner": _partner(prepared.examples),
     }

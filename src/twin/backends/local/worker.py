@@ -5,6 +5,7 @@ between. Submitting and cancelling work from any process; one process at a time 
 """
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -154,13 +155,7 @@ class Worker:
                 return False
             if status == 0:
                 return True
-        sentence = f"The {stage} stage could not be started ({status}); the log says why."
-        if status < 0:
-            sentence = (
-                f"The {stage} stage was stopped by the system {TRIES} times, most likely because memory ran out. "
-                "Close other programs, or use fewer messages (--max-messages), and start the run again."
-            )
-        self._queue.finish(run_id, RunState.FAILED, error=sentence)
+        self._queue.finish(run_id, RunState.FAILED, error=_why(stage, status))
         return False
 
     def _stage(self, stage: Stage, run: Run, stop: threading.Event) -> int:
@@ -184,6 +179,15 @@ class Worker:
             finally:
                 _end(child)
             return child.returncode
+
+
+def _why(stage: Stage, status: int) -> str:
+    if status == -signal.SIGKILL:
+        return (
+            f"The {stage} stage was killed by the system {TRIES} times, most likely because memory ran out. Close other "
+            "programs, or use fewer messages (--max-messages), and start the run again."
+        )
+    return f"The {stage} stage broke off {TRIES} times (status {status}); the run's log says where."
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
