@@ -16,6 +16,8 @@ PLATFORMS = (
     "messenger_html",
     "discord",
     "discord_package",
+    "imessage",
+    "imessage_text",
     "whatsapp",
     "transcript",
 )

@@ -1,6 +1,7 @@
 """CSV files of exports, a row at a time."""
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -9,13 +10,14 @@ from twin.ingest.export import File, Report
 
 # A field may be a message of 10 million characters; the library's limit is 131,072, and is one for all readers.
 csv.field_size_limit(1 << 25)
+_CONTROL = re.compile(r"[\0-\x08\x0a-\x1f]")
 
 
 def header(file: File) -> list[str]:
     """The names in the first line, in lower case; [] where it is no line of names with commas, semicolons or tabs."""
     head = file.head(4096)
     line = head.decode(detect(head), "ignore").lstrip("\ufeff").split("\n", 1)[0].strip("\r")
-    if not line.isprintable() and "\t" not in line:
+    if _CONTROL.search(line):
         return []
     names = next(csv.reader([line], delimiter=_delimiter(line)), [])
     return [name.strip().strip('"').casefold() for name in names] if len(names) > 1 else []
