@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from twin.cli.invocation import Invocation
 from twin.domain.runs import Run, Stage
-from twin.pipeline.execute import outcome
-from twin.pipeline.work import Outcome
+from twin.pipeline.work import Outcome, outcome
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,12 +5,11 @@ One process at a time works on a run. However a stage ends, the run's record say
 """
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from twin.errors import BusyError, DataError, NotFoundError, TwinError, Unavaila
 from twin.pipeline import keys
 from twin.pipeline.journal import Journal
 from twin.pipeline.stages import STAGES
-from twin.pipeline.work import Outcome, StageFunction, Work
+from twin.pipeline.work import Outcome, StageFunction, Work, outcome, store_outcome
 
 LOCK_WAIT_S = 30.0
 """Long enough for a process whose parent was killed to notice it and end."""
@@ -71,7 +70,7 @@ def execute(
                 found = _reused(work, stage) or stages[stage](work)
                 found = replace(found, stored=work.stored)
                 journal.store()
-                _store_outcome(objects, run, stage, found, scratch=scratch)
+                store_outcome(found, objects, run, stage, scratch=scratch)
         # Also where the outcome was there: the process before may have been killed between the two.
         last = stage is list(Stage)[-1]
         ended = replace(run, state=RunState.DONE if last else run.state, figures={**run.figures, **found.figures})
@@ -80,23 +79,6 @@ def execute(
     if last:
         shutil.rmtree(scratch, ignore_errors=True)
     return found
-
-
-def outcome(objects: ObjectStore, run: Run, stage: Stage, *, scratch: Path) -> Outcome | None:
-    """What a stage of a run found; None where it is not done. `scratch` is a folder of the caller."""
-    file = scratch / f"outcome-{stage}.json"
-    try:
-        objects.get(keys.outcome(run, stage), file)
-    except NotFoundError:
-        return None
-    row = json.loads(file.read_text("utf-8"))
-    return Outcome(row["figures"], row["details"], tuple(row["stored"]))
-
-
-def _store_outcome(objects: ObjectStore, run: Run, stage: Stage, found: Outcome, *, scratch: Path) -> None:
-    file = scratch / f"outcome-{stage}.json"
-    file.write_text(json.dumps(asdict(found)), "utf-8")
-    objects.put(keys.outcome(run, stage), file)
 
 
 def _reused(work: Work, stage: Stage) -> Outcome | None:

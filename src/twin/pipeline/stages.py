@@ -136,7 +136,9 @@ def publish(work: Work) -> Outcome:
     """From now on, this run's adapter answers."""
     work.watch(Progress(Stage.PUBLISH, total=1))
     twin = work.records.twin(work.twin.id)
-    work.records.save(replace(twin, run_id=work.run.id))
+    partner = work.outcome(Stage.PREPARE).details.get("partner")
+    options = {**twin.options, "partner": partner} if partner else twin.options
+    work.records.save(replace(twin, run_id=work.run.id, options=options))
     work.watch(Progress(Stage.PUBLISH, done=1, total=1))
     return Outcome()
 

@@ -1,15 +1,17 @@
 """What a stage works on, and what it leaves."""
 
+import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from twin.domain.events import Watcher
 from twin.domain.ports import ChatModel, ObjectStore, RecordStore
-from twin.domain.runs import Run
+from twin.domain.runs import Run, Stage
 from twin.domain.twins import Twin
+from twin.errors import NotFoundError
 from twin.pipeline import keys
 
 
@@ -54,6 +56,13 @@ class Work:
     def stored(self) -> tuple[str, ...]:
         return tuple(self._stored)
 
+    def outcome(self, stage: Stage) -> Outcome:
+        """What an earlier stage of this run found. Raises NotFoundError."""
+        found = outcome(self.objects, self.run, stage, scratch=self.scratch)
+        if found is None:
+            raise NotFoundError(f"The {stage} stage of run {self.run.id} is not done.")
+        return found
+
     def fetch(self, name: str) -> Path:
         """An object of this run, as a file; a name that ends in `/` is a folder of objects."""
         prefix = keys.run(self.run) + name
@@ -83,3 +92,21 @@ class Work:
 
 
 StageFunction = Callable[[Work], Outcome]
+
+
+def outcome(objects: ObjectStore, run: Run, stage: Stage, *, scratch: Path) -> Outcome | None:
+    """What a stage of a run found; None where it is not done. `scratch` is a folder of the caller."""
+    file = scratch / f"outcome-{stage}.json"
+    try:
+        objects.get(keys.outcome(run, stage), file)
+    except NotFoundError:
+        return None
+    row = json.loads(file.read_text("utf-8"))
+    return Outcome(row["figures"], row["details"], tuple(row["stored"]))
+
+
+def store_outcome(found: Outcome, objects: ObjectStore, run: Run, stage: Stage, *, scratch: Path) -> None:
+    """Say that a stage is done."""
+    file = scratch / f"outcome-{stage}.json"
+    file.write_text(json.dumps(asdict(found)), "utf-8")
+    objects.put(keys.outcome(run, stage), file)
