@@ -3,6 +3,7 @@
 import plistlib
 import shutil
 import sqlite3
+import struct
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -26,6 +27,11 @@ _EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 _ME = "Me"
 _LINK = "com.apple.messages.URLBalloonProvider"
 _GAPS = str.maketrans("", "", "\ufffc\ufffd")  # where attachments stand in the text
+# What the readers of Apple's two binary formats raise on damaged ones.
+_DAMAGE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, NotImplementedError, RecursionError),
+    *(TypeError, ValueError, struct.error),
+)
 _COLUMNS = [
     "guid",
     "text",
