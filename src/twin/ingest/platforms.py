@@ -14,6 +14,7 @@ PLATFORMS = (
     "telegram_html",
     "messenger",
     "messenger_html",
+    "assistants",
     "discord",
     "discord_package",
     "imessage",
