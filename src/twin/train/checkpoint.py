@@ -57,7 +57,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def load(path: Path, *, plan: dict[str, Any]) -> Checkpoint | None:
     """The checkpoint of this very plan; None where there is none, or one that cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
             lists: dict[str, Any] = {
                 name: [arrays[key] for key in sorted(arrays.files) if key.startswith(f"{name}.")] for name in _ARRAYS
