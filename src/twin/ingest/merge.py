@@ -13,9 +13,10 @@ def merge(streams: Sequence[Iterator[Message]]) -> Iterator[Message]:
     because a number may have become a name between two exports, nor the second, because Android leaves it out. What
     was written twice in one minute stays twice. One stream passes through as it is.
     """
-    if len(streams) == 1:
-        yield from streams[0]
-        return
+    return streams[0] if len(streams) == 1 else _merged(streams)
+
+
+def _merged(streams: Sequence[Iterator[Message]]) -> Iterator[Message]:
     held: Counter[int] = Counter()
     for stream in streams:
         own: Counter[int] = Counter()

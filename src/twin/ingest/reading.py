@@ -121,19 +121,16 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
 
 def _count(report: Report, batch: list[Message]) -> None:
     report.chats.update(map(itemgetter(1), batch))
-    kinds = list(map(itemgetter(4), batch))
     senders = Counter(map(itemgetter(2), batch))
-    nobody = senders.pop(None, 0)
-    texts = kinds.count(Kind.TEXT)
-    if texts == len(batch) and not nobody:  # nearly always, and much faster
-        written = senders
-    else:
-        written = Counter(m.sender for m in batch if m.sender is not None and m.kind in WORDS)
-    report.senders.update(senders)
-    report.written_by_sender.update(written)
+    # Nearly all messages are text; what is not is looked at one by one.
+    others = [message for message in batch if message[4] is not Kind.TEXT]
+    texts = len(batch) - len(others)
+    written = senders - Counter(message.sender for message in others if message.kind not in WORDS)
+    for counter, counts in ((report.senders, senders), (report.written_by_sender, written)):
+        counter.update({name: count for name, count in counts.items() if name is not None})
     if texts:
         report.kinds[Kind.TEXT] += texts
-    report.kinds.update(kind for kind in kinds if kind is not Kind.TEXT)
+    report.kinds.update(message.kind for message in others)
     times = [time for time in map(itemgetter(3), batch) if time is not None]
     if times:
         first, last = min(times), max(times)

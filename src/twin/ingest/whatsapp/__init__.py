@@ -94,8 +94,10 @@ def _parse(
     if main.stamps.latest is None and any(shape.parts == 2 for shape in main.shapes):
         report.warnings.append("The dates have no year, and the file does not tell when it was written.")
     answered = web.replies(markdown)
-    for message in merge([messages(text, chat, report) for text in texts]):
-        yield message._replace(reply_to=answered.get(web.key(message))) if answered else message
+    merged = merge([messages(text, chat, report) for text in texts])
+    if answered:
+        merged = (message._replace(reply_to=answered.get(web.key(message))) for message in merged)
+    yield from merged
     _conclude(texts, chat, report)
 
 

@@ -1,6 +1,7 @@
 """WhatsApp text files, read in one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from io import TextIOWrapper
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ def messages(text: Text, chat: str, report: Report) -> Iterator[Message]:
     """The messages of one file, in its order. Lines before the first header are misses."""
     layout = text.layout
     known, at, phrases = layout.senders.known, layout.stamps.at, bare()
+    dates, times, combine = layout.stamps.dates, layout.stamps.times, datetime.combine
     special = layout.kinds.type
     make, plain = tuple.__new__, Kind.TEXT
     careful = _CAREFUL
@@ -41,7 +43,8 @@ def messages(text: Text, chat: str, report: Report) -> Iterator[Message]:
             sender = known.get(name)
             if sender is None:
                 sender, body = layout.senders.split(rest)
-            when = at(day, clock)
+            date, time = dates.get(day), times.get(clock)
+            when = combine(date, time) if date and time else at(day, clock)
             if sender is None:
                 kind, body = layout.kinds.notice(body.rstrip("\r\n"))
                 yield Message(PLATFORM, chat, None, when, kind, body)
@@ -61,7 +64,7 @@ def messages(text: Text, chat: str, report: Report) -> Iterator[Message]:
                 yield make(Message, (PLATFORM, chat, sender, when, plain, body, None, None))
 
 
-def _blocks(text: Text, report: Report) -> Iterator[list[Row]]:
+def _blocks(text: Text, report: Report) -> Iterator[Iterable[Row]]:
     """The records, some thousand at a time; none is cut."""
     layout = text.layout
     with open_text(text.file, encoding=layout.encoding) as stream:
@@ -92,7 +95,7 @@ def _skip(stream: TextIOWrapper, layout: Layout, report: Report) -> str:
     while line := stream.readline(_BLOCK):
         number += 1
         if layout.header.match(line):
-            return "\n" + line
+            return "\r\n" + line
         if line.strip(" \r\n\ufeff"):
             report.miss(number)
     return ""
@@ -104,13 +107,13 @@ def _last_header(layout: Layout, text: str, searched: int) -> int:
     start = max(searched - _LONGEST_HEADER, 0)
     while (at := text.rfind("\n", start, end)) > 0:
         if layout.header.match(text, at + 1) and (not layout.crlf or text[at - 1] == "\r"):
-            return at
+            return at - 1 if layout.crlf else at
         end = at
     return 0
 
 
-def _rows(layout: Layout, text: str) -> list[Row]:
-    rows = layout.split(text.removesuffix("\r"))
+def _rows(layout: Layout, text: str) -> Iterable[Row]:
+    rows = layout.split(text)
     if layout.crlf and text.count("\n") - text.count("\r") > _QUOTED:
         # An export with LF was joined to this one: no person quotes so many lines with headers.
         return [part for row in rows for part in layout.unfold(row, at_least=_QUOTED)]

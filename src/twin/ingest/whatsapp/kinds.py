@@ -50,6 +50,7 @@ _OPTION = re.compile(
     r"^[\u200e\u200f]?(?P<word>[^\s:][^:\n]{1,20}): ?[^\n]* \([\u200e\u200f]?\d+ ?[^()\n]*\)[\u200e\u200f]?$", re.M
 )
 _WEB_POLL = re.compile(r"(?P<word>[^:\n]{2,20}): [^\n]+(?:\n {2,}- [^\n]*)+\Z")
+_PLACEHOLDER = re.compile(r"<[^<>\n]{3,80}>")
 _FORWARDED = re.compile(r"\[(?:Forwarded|Forwarded many times)\] ")
 _FILE_NAME = re.compile(rf"{_FILE}(?: •.*)?", re.S)
 
@@ -69,27 +70,27 @@ class Kinds:
         self._chat = chat
         self._attachments = attachments
         self._placeholders: frozenset[str] = frozenset()
+        self._seen: dict[str, tuple[Kind, str, frozenset[str]]] = {}
 
     def learn(self, bodies: Iterable[tuple[str | None, str]]) -> None:
-        """Note the angle-bracketed bodies and tails that recur in a sample, whoever the sender."""
+        """Note the angle-bracketed bodies that several senders of a sample share to the letter."""
         senders: dict[str, set[str | None]] = {}
-        times: Counter[str] = Counter()
         for sender, body in bodies:
-            if body[:1] == "<" and body[-1:] == ">" and len(body) < 80:
+            if body[:1] == "<" and _PLACEHOLDER.fullmatch(body):
                 senders.setdefault(body, set()).add(sender)
-                times[body] += 1
-        self._placeholders = frozenset(b for b, names in senders.items() if len(names) > 1 or times[b] > 4)
+        self._placeholders = frozenset(body for body, names in senders.items() if len(names) > 1)
 
     def notice(self, text: str) -> tuple[Kind, str]:
         """The kind of a line without a sender."""
-        locale = notice_in(text)
-        if locale:
-            self.locales[locale] += 1
+        self._heard(notice_in(text))
         folded = fold(text)
         return (Kind.CALL if folded.startswith(phrases().calls) else Kind.SYSTEM), text.strip(MARKS + " ")
 
     def type(self, sender: str, body: str) -> tuple[Kind, str]:
         """The kind of a body, and the words in it: a caption, or all of it."""
+        if (seen := self._seen.get(body)) is not None:
+            self._heard(seen[2])
+            return seen[:2]
         marked = body[:1] in MARKS if body else False
         text = body.strip(MARKS + " \n")
         if not text:
@@ -97,7 +98,10 @@ class Kinds:
         folded = fold(text)
         known = self._phrase(sender, folded, marked or text[0] == "<")
         if known is not None:
-            return known, "" if known in {Kind.MEDIA, Kind.EMPTY, Kind.CONTACT} else text
+            text = "" if known in {Kind.MEDIA, Kind.EMPTY, Kind.CONTACT} else text
+            if known is not Kind.DELETED:  # whose sender counts
+                self._seen[body] = known, text, phrases().whole[folded].locales
+            return known, text
         if (forwarded := _FORWARDED.match(text)) is not None:
             return Kind.FORWARD, text[forwarded.end() :]
         if len(text) > _LONGEST:
@@ -116,15 +120,15 @@ class Kinds:
             return Kind.SYSTEM, text
         return Kind.TEXT, body.strip("\n")
 
-    def _heard(self, locale: str | None) -> None:
-        if locale:
+    def _heard(self, locales: Iterable[str]) -> None:
+        for locale in locales:
             self.locales[locale] += 1
 
     def _phrase(self, sender: str, folded: str, framed: bool) -> Kind | None:
         phrase = phrases().whole.get(folded)
         if phrase is None or phrase.category == "edited" or not (framed or folded in _BARE):
             return None
-        self.locales.update(phrase.locales)
+        self._heard(phrase.locales)
         if phrase.category == "deleted_me":
             self.own[sender] += 1
         return _CATEGORY[phrase.category]
@@ -140,7 +144,7 @@ class Kinds:
             word = fold(part["words"] or part.get("words2", "") or part.get("words3", ""))
             file = file.strip(MARKS + " ")
             if word in words:
-                self.locales.update(words[word])
+                self._heard(words[word])
             elif not (re.fullmatch(_WA_FILE, file) or file in self._attachments):
                 continue
             caption = part.get("head") or "\n".join(filter(None, (part.get("same", "").strip(), part.get("next", ""))))
@@ -155,7 +159,7 @@ class Kinds:
             return None
         phrase = whole.get(fold(tail)) if mark else None
         if phrase is not None and head:
-            self.locales.update(phrase.locales)
+            self._heard(phrase.locales)
             if phrase.category == "edited":
                 return Kind.EDITED, head.rstrip(" \n" + MARKS)
             kind = _CATEGORY[phrase.category]
@@ -173,7 +177,7 @@ class Kinds:
         word = fold(text.partition(":")[0])
         places = phrases().words["location"]
         if word in places and _MAP.search(text):
-            self.locales.update(places[word])
+            self._heard(places[word])
             return Kind.LOCATION, text
         if _VENUE.fullmatch(text) or _COORDINATES.fullmatch(text):
             return Kind.LOCATION, text
@@ -202,11 +206,11 @@ class Kinds:
         """A body that an iPhone marked as its own, in words that are not known."""
         if folded.startswith(phrases().calls):
             return Kind.CALL, text
-        locale = notice_in(text)
-        self._heard(locale)
+        notices = notice_in(text)
+        self._heard(notices)
         if _MAP.search(text):
             return Kind.LOCATION, text
-        if locale or sender == self._chat or len(text) > 45:
+        if notices or sender == self._chat or len(text) > 45:
             return Kind.SYSTEM, text
         return Kind.MEDIA, ""
 

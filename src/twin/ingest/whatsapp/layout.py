@@ -1,9 +1,10 @@
 """How one WhatsApp text is laid out, learned from a sample of it before it is read."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from babel import Locale
 
@@ -13,13 +14,14 @@ from twin.ingest.export import DateOrder, File, Options
 from twin.ingest.whatsapp.kinds import Kinds
 from twin.ingest.whatsapp.phrases import notice_in
 from twin.ingest.whatsapp.senders import Senders
-from twin.ingest.whatsapp.shapes import Shape, choose, clean, compile_shapes, shape_of
+from twin.ingest.whatsapp.shapes import MARKS, SPACES, Shape, choose, clean, compile_shapes, shape_of
 from twin.ingest.whatsapp.stamps import Stamps, fields_of
 
 _WHOLE = 1 << 20
 _HEAD = 384 << 10
 _WINDOW = 48 << 10
 _WINDOWS = 12
+_SHAPES = 8
 _ENGLISH = re.compile(r"\b(?:the|you|and|is|are|what|this|that|it's|i'm|have|with|for|not|was)\b", re.IGNORECASE)
 
 
@@ -32,8 +34,9 @@ class Layout:
     """What the records of one file share.
 
     Attributes:
-        rows: finds every record of a block that begins with a line break.
         header: matches a header at the start of a line.
+        records: parts a text at the headers of its records, with a date and a time for each of the shapes.
+        loose: the same, whatever ends the line before.
         shapes: the commonest first.
         crlf: whether records, unlike the lines in them, end in CR LF: then no quoted header is taken for one.
     """
@@ -42,8 +45,8 @@ class Layout:
     dialect: str
     shapes: tuple[Shape, ...]
     header: re.Pattern[str]
-    rows: re.Pattern[str]
-    grouped: str
+    records: re.Pattern[str]
+    loose: re.Pattern[str]
     crlf: bool
     stamps: Stamps
     order: OrderGuess
@@ -51,64 +54,68 @@ class Layout:
     kinds: Kinds
     first: datetime | None
 
-    def split(self, text: str) -> list[Row]:
+    def split(self, text: str) -> Iterable[Row]:
         """The records of a block that begins with a line break and a header."""
-        found = self.rows.findall(text)
-        if len(self.shapes) == 1 and not self.shapes[0].time_first:
-            return found
-        return [_row(groups, time_first=self.shapes[0].time_first) for groups in found]
+        return _split(self.records, text, time_first=self.shapes[0].time_first)
 
-    def unfold(self, row: Row, *, at_least: int) -> list[Row]:
+    def unfold(self, row: Row, *, at_least: int) -> Iterable[Row]:
         """The records inside one that ends with CR LF, where so many of its lines begin with headers."""
-        if len(re.findall(f"\n(?:{self.header.pattern})", row[2])) < at_least:
+        day, clock, rest = row
+        if len(self.loose.findall(rest)) < at_least:
             return [row]
-        first, more = re.split(f"(?=\n(?:{self.header.pattern}))", row[2], maxsplit=1)
-        loose = replace(self, rows=_rows_pattern(self.grouped, self.header.pattern, "\n"))
-        return [(row[0], row[1], first), *loose.split(more)]
+        first, *_ = self.loose.split(rest, maxsplit=1)
+        return chain([(day, clock, first)], _split(self.loose, rest, time_first=self.shapes[0].time_first))
 
 
-def _rows_pattern(grouped: str, plain: str, end: str) -> re.Pattern[str]:
-    follow = f"\r(?!\n{plain})" if end == "\r" else f"\n(?!{plain})"
-    return re.compile(f"\n(?:{grouped})([^{end}]*(?:{follow}[^{end}]*)*)")
+def _split(records: re.Pattern[str], text: str, *, time_first: bool) -> Iterable[Row]:
+    parts = records.split(text)
+    step = records.groups + 1
+    if step == 3:
+        days, clocks = (parts[2::3], parts[1::3]) if time_first else (parts[1::3], parts[2::3])
+        return zip(days, clocks, parts[3::3], strict=True)
+    return [_row(parts[i : i + step], time_first=time_first) for i in range(1, len(parts), step)]
 
 
-def _row(groups: tuple[str, ...], *, time_first: bool) -> Row:
-    one, two = next((groups[i : i + 2] for i in range(0, len(groups) - 1, 2) if groups[i]), ("", ""))
-    return (two, one, groups[-1]) if time_first else (one, two, groups[-1])
+def _row(parts: Sequence[str | None], *, time_first: bool) -> Row:
+    one, two = next((parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2) if parts[i])
+    return (two or "", one or "", parts[-1] or "") if time_first else (one or "", two or "", parts[-1] or "")
 
 
 def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str] = frozenset()) -> Layout | None:
     """The layout of a file; None where it holds no WhatsApp header."""
     encoding = detect(file.head())
     windows = _sample(file, encoding)
-    shapes = choose([shape for window in windows for line in _lines(window) if (shape := shape_of(clean(line)))])
+    shapes = choose(list(_shapes(windows)))
     if not shapes:
         return None
-    plain, _ = compile_shapes(shapes, marks=True, ascii_digits=False)
+    plain, _ = compile_shapes(shapes)
     headers = [found for window in windows for found in re.findall(f"(?:^|\\n)({plain})", window)]
     if not headers:
         return None
-    marks = any(
-        clean(header).strip() != header.replace("\u202f", " ").replace("\u00a0", " ").strip() for header in headers
+    written = set[str]().union(*headers)
+    plain, grouped = compile_shapes(
+        shapes,
+        spaces="".join(sorted(written & set(SPACES))) or " ",
+        marks=any(re.search(f"[^{MARKS}][{MARKS}]", header) for header in headers),
+        ascii_digits=all(character.isascii() for character in written if character.isdecimal()),
     )
-    plain, grouped = compile_shapes(shapes, marks=marks, ascii_digits=all(map(_ascii_digits, headers)))
     crlf = sum(len(re.findall(f"\r\n{plain}", window)) for window in windows)
     lf = sum(len(re.findall(f"[^\r]\n{plain}", window)) for window in windows)
-    end = "\r" if crlf > 20 * lf else "\n"
-    rows = _rows_pattern(grouped, plain, end)
+    loose = re.compile(f"\r?\n(?:{grouped})")
+    records = re.compile(f"\r\n(?:{grouped})" if crlf > 20 * lf else f"\n(?:{grouped})")
 
     dialect = _dialect(shapes[0], windows[0])
     kinds = Kinds(apple=shapes[0].bracket and dialect != "web", chat=chat, attachments=attachments)
     blank = Stamps({}, twelve_hours=any(shape.period for shape in shapes), latest=file.modified)
     draft = Layout(
-        encoding, dialect, shapes, re.compile(plain), rows, grouped, end == "\r", blank,
+        encoding, dialect, shapes, re.compile(plain), records, loose, crlf > 20 * lf, blank,
         OrderGuess(DateOrder.DMY, 0.0, ""), Senders((), is_notice=bool), kinds, None,
     )  # fmt: skip
-    found = [row for window in windows for row in draft.split(f"\n{window}")]
+    found = [row for window in windows for row in draft.split(f"\r\n{window}")]
     firsts = [rest.partition("\n")[0].rstrip("\r") for _, _, rest in found]
     senders = Senders(
         [line for line in firsts if not line.startswith("- ")],
-        is_notice=lambda text: len(text) > 12 and notice_in(text) is not None,
+        is_notice=lambda text: len(text) > 12 and bool(notice_in(text)),
     )
     said = [senders.split(rest) for _, _, rest in found]
     kinds.learn(said)
@@ -126,7 +133,7 @@ def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str
     kinds.locales.clear()
     kinds.own.clear()
     return Layout(
-        encoding, dialect, shapes, draft.header, rows, grouped, draft.crlf, stamps, main, senders, kinds, first
+        encoding, dialect, shapes, draft.header, records, loose, draft.crlf, stamps, main, senders, kinds, first
     )
 
 
@@ -144,13 +151,17 @@ def _sample(file: File, encoding: str) -> list[str]:
     return windows
 
 
-def _lines(window: str) -> list[str]:
-    # A header fits in 120 characters; a line may have millions.
-    return [line[:200] for line in window.split("\n")]
-
-
-def _ascii_digits(header: str) -> bool:
-    return all(c.isascii() for c in header if c.isdecimal())
+def _shapes(windows: Sequence[str]) -> Iterator[Shape]:
+    """The shapes that lines begin with, in order. A shape that was met before is recognised quickly."""
+    met: list[tuple[re.Pattern[str], Shape]] = []
+    for window in windows:
+        for line in window.split("\n"):
+            start = line[:200]  # a header fits in 120 characters; a line may have millions
+            known = next((shape for pattern, shape in met if pattern.match(start)), None)
+            if known is None and (known := shape_of(clean(start))) and len(met) < _SHAPES:
+                met.append((re.compile(compile_shapes([known])[0]), known))
+            if known:
+                yield known
 
 
 def _dialect(shape: Shape, head: str) -> str:

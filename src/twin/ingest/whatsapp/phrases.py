@@ -84,7 +84,7 @@ def bare() -> frozenset[str]:
     return frozenset(safe | {text + "." for text in safe} | {text + "。" for text in safe})
 
 
-def notice_in(text: str) -> str | None:
-    """The language of a notice that a text holds; None where it holds none."""
+def notice_in(text: str) -> frozenset[str]:
+    """The languages of the first notice that a text holds; empty where it holds none."""
     folded = fold(text)
-    return next((locale for part, locale in phrases().notices if part in folded), None)
+    return next((frozenset({locale}) for part, locale in phrases().notices if part in folded), frozenset[str]())

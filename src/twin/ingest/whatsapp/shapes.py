@@ -146,24 +146,27 @@ def choose(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
     return tuple(chosen)
 
 
-def compile_shapes(shapes: Sequence[Shape], *, marks: bool, ascii_digits: bool) -> tuple[str, str]:
+def compile_shapes(
+    shapes: Sequence[Shape], *, spaces: str = SPACES, marks: bool = True, ascii_digits: bool = False
+) -> tuple[str, str]:
     """Two regular expressions for raw lines: a whole header without groups, and one with a date and a time per shape.
 
     Args:
+        spaces: every kind of space that headers have.
         marks: whether invisible marks may stand anywhere in a header, not only at its start.
         ascii_digits: whether all headers are written with the digits 0 to 9.
     """
-    plain = "|".join(_pattern(shape, "(?:", marks, ascii_digits) for shape in shapes)
-    grouped = "|".join(_pattern(shape, "(", marks, ascii_digits) for shape in shapes)
+    plain = "|".join(_pattern(shape, "(?:", spaces, marks, ascii_digits) for shape in shapes)
+    grouped = "|".join(_pattern(shape, "(", spaces, marks, ascii_digits) for shape in shapes)
     return f"[{MARKS}]*(?:{plain})", f"[{MARKS}]*(?:{grouped})"
 
 
-def _pattern(shape: Shape, group: str, marks: bool, ascii_digits: bool) -> str:
+def _pattern(shape: Shape, group: str, spaces: str, marks: bool, ascii_digits: bool) -> str:
     digit = "[0-9]" if ascii_digits else r"\d"
     mark = f"[{MARKS}]*" if marks else ""
 
     def literal(text: str) -> str:
-        return mark + "".join((f"[{SPACES}]" if c == " " else re.escape(c)) + mark for c in text)
+        return mark + "".join((f"[{spaces}]" if c == " " else re.escape(c)) + mark for c in text)
 
     def fields() -> Iterable[str]:
         for i in range(shape.parts):
@@ -177,22 +180,22 @@ def _pattern(shape: Shape, group: str, marks: bool, ascii_digits: bool) -> str:
     t1, t2, t3 = shape.time_separators
     clock = f"{digit}{{1,2}}{literal(t1)}{digit}{{2}}" + (f"{literal(t2)}{digit}{{2}}" if t2 else "") + literal(t3)
     if shape.period:
-        token = _token(shape.period, literal)
-        clock = f"{token}[{SPACES}]?{mark}{clock}" if shape.before else f"{clock}[{SPACES}]*{mark}{token}"
+        token = _token(shape.period, spaces, literal)
+        clock = f"{token}[{spaces}]?{mark}{clock}" if shape.before else f"{clock}[{spaces}]*{mark}{token}"
     time = f"{group}{clock})"
-    middle = literal(shape.middle) + (f"[{SPACES}]*" if shape.before else "")
+    middle = literal(shape.middle) + (f"[{spaces}]*" if shape.before else "")
     body = f"{time}{middle}{date}" if shape.time_first else f"{date}{middle}{time}"
     if shape.bracket:
-        return rf"\[{mark}{body}[{SPACES}]*{mark}\] ?"
+        return rf"\[{mark}{body}[{spaces}]*{mark}\] ?"
     if shape.close in {":", ";"}:
         return f"{body}{mark}{shape.close} ?"
     if shape.close == " ":
-        return rf"{body}{mark}[{SPACES}](?=[^\r\n:]{{1,60}}:)"
-    return rf"{body}[{SPACES}]?{mark}{re.escape(shape.close)}[{SPACES}]"
+        return rf"{body}{mark}[{spaces}](?=[^\r\n:]{{1,60}}:)"
+    return rf"{body}[{spaces}]?{mark}{re.escape(shape.close)}[{spaces}]"
 
 
-def _token(period: str, literal: Callable[[str], str]) -> str:
+def _token(period: str, spaces: str, literal: Callable[[str], str]) -> str:
     if period in _LATIN:
-        return rf"[AaPp]\.?[{SPACES}]?[Mm]\.?"
+        return rf"[AaPp]\.?[{spaces}]?[Mm]\.?"
     options = sorted(spellings(period) | {period}, key=len, reverse=True)
     return f"(?:{'|'.join(literal(option) for option in options if option)})"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import lru_cache
 
 from twin.ingest.calendars import gregorian, year_of
 from twin.ingest.day_periods import hour_of_day, period_of
@@ -10,6 +11,7 @@ from twin.ingest.export import DateOrder
 from twin.ingest.whatsapp.shapes import clean
 
 _FIELD = re.compile(r"[A-Za-z]?\d+")
+_CLOCK = re.compile(r"(\D*)(\d{1,2})\D+(\d\d)(?:\D+(\d\d))?(\D*)")
 _MANY = 100_000
 
 
@@ -66,11 +68,16 @@ class Stamps:
 
     def clock(self, text: str) -> time | None:
         """A time of day as written."""
-        numbers = [int(part) for part in re.findall(r"\d+", text)]
-        hour, minute, second = (*numbers, 0)[:3] if len(numbers) < 4 else (99, 0, 0)
-        if self.twelve_hours:
-            token = re.sub(r"[\d:]", "", clean(text)).strip()
-            hour = hour_of_day(hour, period_of(token) if token else None)
-        elif hour == 24:
-            hour = 0
-        return time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
+        found = _CLOCK.fullmatch(text)
+        if found is None:
+            return None
+        before, hour, minute, second, after = found.groups()
+        period = _period(before or after) if self.twelve_hours else None
+        hour = hour_of_day(int(hour), period) % 24 if hour != "24" else 0
+        minute, second = int(minute), int(second or 0)
+        return time(hour, minute, second) if minute < 60 and second < 60 else None
+
+
+@lru_cache(maxsize=256)
+def _period(token: str) -> str | None:
+    return period_of(clean(token).strip())
