@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +38,12 @@ def say(
     for piece in chat.reply(turns, speaker="Ben", adapter=adapter, sampling=sampling):
         messages[piece.message] = messages.get(piece.message, "") + piece.text
     return [messages[number] for number in sorted(messages)]
+
+
+def process_of(chat: LlamaChat) -> "subprocess.Popen[str]":
+    crew = chat._fleet._crew
+    assert crew
+    return crew.server._process
 
 
 def publish(folder: Path, files: Sequence[Path]) -> list[str]:
@@ -320,3 +328,47 @@ def test_score_is_what_the_model_gives_each_token(
         told = exact.log_probabilities([*tokens, *target[:index]], words=len(vocabulary), adapter=0)
         expected += float(told[token])
     assert chat.score([*CONVERSATION, last], adapter=adapter) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_server_that_dies_is_replaced(open_chat: OpenChat) -> None:
+    chat = open_chat(context=2048)
+    expected = say(chat, None)
+    while True:  # random replies may be over before the server is
+        long = Sampling(temperature=1, max_tokens=1500)
+        reply = chat.reply(CONVERSATION, speaker="Ben", adapter=None, sampling=long)
+        next(reply)
+        process_of(chat).kill()
+        try:
+            list(reply)
+        except UnavailableError:
+            break
+    assert say(chat, None) == expected
+
+
+def test_an_idle_old_server_ends(open_chat: OpenChat, published: Path, adapter_files: list[Path]) -> None:
+    publish(published, adapter_files[:1])
+    chat = open_chat()
+    say(chat, None)
+    first = process_of(chat)
+    say(chat, "0")
+    assert process_of(chat) is not first
+    assert first.wait(10) == 0
+
+
+def test_the_server_does_not_outlive_a_killed_program(base: Base, tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from twin.base.models import Base\n"
+        "from twin.serve.llama import LlamaChat\n"
+        "chat = LlamaChat(Base('tiny', Path(sys.argv[1])), locate=Path, threads=1, context=256); chat.load()\n"
+        "while not chat._fleet._crew: time.sleep(0.01)\n"
+        "print(chat._fleet._crew.server._process.pid, flush=True); time.sleep(60)\n"
+    )
+    program = subprocess.Popen([sys.executable, "-c", code, str(base.path)], stdout=subprocess.PIPE, text=True)
+    with program:
+        assert program.stdout is not None
+        child = int(program.stdout.readline())
+        program.kill()
+    until = time.monotonic() + 10
+    while Path(f"/proc/{child}/exe").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{child}/exe").exists()

@@ -131,7 +131,7 @@ class Fleet:
                     if stamp == file.stamp:
                         raise ModelError(why)
                     self._want(adapter)
-                crew = self._crew
+                crew = self._living()
                 if crew and (adapter is None or (file and crew.adapters.get(adapter) == file.stamp)):
                     crew.users += 1
                     return crew
@@ -140,6 +140,15 @@ class Fleet:
                 self._build()
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise UnavailableError("The model is still being loaded. Try again in a few seconds.")
+
+    def _living(self) -> _Crew | None:
+        crew = self._crew
+        if crew and not crew.server.alive:
+            log.warning("the server ended; another one is started")
+            self._crew = None
+            if crew.users == 0:
+                crew.server.close()
+        return self._crew
 
     def _present(self, adapter: str) -> File:
         try:
@@ -173,7 +182,7 @@ class Fleet:
     def _build(self) -> None:
         """Have a server built for what is wanted now, unless one is being built; that one looks again."""
         if self._builder is None and not self._closed:
-            self._builder = threading.Thread(target=self._work, name="llama-start", daemon=True)
+            self._builder = threading.Thread(target=self._work, name="llama-start")
             self._builder.start()
 
     def _work(self) -> None:

@@ -1,24 +1,31 @@
-"""One llama.cpp server in this process: a base model and a set of adapters that stays as it is.
+"""One llama.cpp server: a base model and a set of adapters that stays as it is.
 
 Two of llama.cpp's habits are dangerous here, and are switched off: a request that names no adapter keeps the one
 before it, so every request states the scale of every adapter; and a slot may go on from a context that another
 adapter computed, so slots are given out here and a slot that changes its adapter begins anew.
 """
 
-import os
-import queue
+import json
+import logging
 import secrets
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from twin.domain.ports import Sampling
 from twin.errors import ModelError, SettingsError, UnavailableError
-from twin.serve.fair import FairQueue, Ticket
+from twin.serve.child import Order
+from twin.serve.fair import FairQueue
+
+log = logging.getLogger(__name__)
 
 _FORCED = 1e4
 """Added to a logit to make its token certain; logits stay within some hundreds."""
@@ -26,6 +33,9 @@ _ALL = 1 << 20
 """More tokens than a vocabulary has."""
 _BATCH = 512
 """Tokens of a prompt between two looks at whether anybody still waits for the reply."""
+
+Event = dict[str, Any]
+Process = subprocess.Popen[str]
 
 
 @dataclass(slots=True)
@@ -54,14 +64,22 @@ class LlamaServer:
 
         Raises:
             ModelError: llama.cpp does not take these files. It does not say which.
+            SettingsError: llama.cpp is not installed.
         """
         self._adapters = len(adapters)
         self._slots = [_Slot(number) for number in range(slots)]
         self._slots_lock = threading.Lock()
         self._queue = FairQueue(places=slots, bound=waiting)
-        self._native = _start(base, adapters, threads=threads, context=context, slots=slots)
-        # A server that is dropped before its loop runs would never end; an answer shows that it runs.
-        self._ask({"prompt": [0], "max_tokens": 1, **self._shared(None)}, lambda _: False)
+        self._broken_off = False
+        self._key = secrets.token_urlsafe(32)
+        files = [str(path.absolute()) for path in adapters]
+        order = Order(str(base.absolute()), files, threads, context, slots, _BATCH, self._key)
+        self._process, told = _spawn(order)
+        if told.get("error") == "import":
+            raise SettingsError('llama.cpp is not installed. Run: pip install "twin[chat]"')
+        if "address" not in told:
+            raise ModelError(f"llama.cpp cannot load {base.name} with {len(adapters)} adapters.")
+        self._address = urlsplit(told["address"]).netloc
 
     def generate(
         self, tokens: Sequence[int], *, adapter: int | None, name: str, sampling: Sampling, deadline: float
@@ -74,43 +92,16 @@ class LlamaServer:
             deadline: on the clock of `time.monotonic`.
 
         Raises:
-            BusyError, ModelError, UnavailableError (the deadline passed)
+            BusyError, ModelError, UnavailableError (the deadline passed, or the server ended)
         """
-        ticket = self._queue.enter(adapter, name, deadline=deadline)
-        events: queue.SimpleQueue[dict[str, Any] | BaseException | None] = queue.SimpleQueue()
-        stop = threading.Event()
-        slot, cached = self._take_slot(adapter, tokens, fresh=sampling.seed is not None)
-
-        def work() -> None:
-            def hear(event: dict[str, Any]) -> bool:
-                events.put(event)
-                return stop.is_set()
-
-            try:
-                request = _drawing(sampling) | self._shared(adapter)
-                self._ask(
-                    request | {"prompt": list(tokens), "id_slot": slot.number, "cache_prompt": cached, "stream": True},
-                    hear,
-                )
-            except BaseException as error:  # noqa: BLE001  # raised again in the thread that reads
-                events.put(error)
-            finally:
-                self._give_back(slot, ticket)
-                events.put(None)
-
-        try:
-            threading.Thread(target=work, name="llama-reply", daemon=True).start()
-        except RuntimeError:
-            self._give_back(slot, ticket)
-            raise UnavailableError("This machine cannot start another thread. Try again.") from None
-        try:
-            while (event := _next(events, deadline)) is not None:
-                if isinstance(event, BaseException):
-                    raise event
-                if text := _text(event):
+        fresh = sampling.seed is not None  # going on from a context changes the last digits
+        with (
+            self._slot(adapter, tokens, name=name, fresh=fresh, deadline=deadline) as request,
+            closing(self._ask(request | _drawing(sampling), deadline)) as events,
+        ):
+            for event in events:
+                if text := "".join(choice["text"] for choice in event["choices"]):
                     yield text
-        finally:
-            stop.set()
 
     def log_probabilities(
         self,
@@ -128,62 +119,56 @@ class LlamaServer:
         forced in turn, and the slot keeps the context. It is silent about a token that is only a part of a
         letter; then `letter`, a token that is a whole one, is forced and the list of all tokens searched.
         """
-        ticket = self._queue.enter(adapter, name, deadline=deadline)
-        slot, cached = self._take_slot(adapter, tokens, fresh=False)
-        try:
+        with self._slot(adapter, tokens, name=name, fresh=False, deadline=deadline) as request:
             for index, token in enumerate(target):
-                if time.monotonic() > deadline:
-                    raise UnavailableError("The twin did not finish in time. Try again.")
-                request = self._shared(adapter) | {"prompt": [*tokens, *target[:index]], "id_slot": slot.number}
-                request["cache_prompt"] = cached or index > 0
-                found = self._reported(request, forced=token, listed=1)
+                request["prompt"] = [*tokens, *target[:index]]
+                found = self._reported(request, deadline, forced=token, listed=1)
                 if token not in found:
-                    found = self._reported(request, forced=letter, listed=_ALL)
+                    found = self._reported(request, deadline, forced=letter, listed=_ALL)
                 yield found[token]
-        finally:
-            self._give_back(slot, ticket)
+                request["cache_prompt"] = True
 
-    def _reported(self, request: dict[str, Any], *, forced: int, listed: int) -> dict[int, float]:
-        found: dict[int, float] = {}
-
-        def hear(event: dict[str, Any]) -> bool:
-            for choice in event["choices"]:
-                for drawn in (choice.get("logprobs") or {}).get("content", ()):
-                    for entry in (*drawn["top_logprobs"], drawn):
-                        found[entry["id"]] = entry["logprob"]
-            return False
-
-        forcing = {"temperature": 0.0, "logit_bias": [[forced, _FORCED]], "max_tokens": 1, "logprobs": listed}
-        self._ask(request | forcing | {"stream": True}, hear)
-        return found
+    @property
+    def alive(self) -> bool:
+        """Whether the process of the server runs and answers."""
+        return not self._broken_off and self._process.poll() is None
 
     def close(self) -> None:
-        """Wait for the replies under way, then free the memory."""
-        self._queue.drain()
-        self._native = None
+        """Wait for the replies under way, then end the process."""
+        if self.alive:
+            self._queue.drain()
+        _end(self._process)
 
-    def _shared(self, adapter: int | None) -> dict[str, Any]:
-        scales = [{"id": index, "scale": float(index == adapter)} for index in range(self._adapters)]
-        return {"lora": scales} if scales else {}
+    def _reported(self, request: Event, deadline: float, *, forced: int, listed: int) -> dict[int, float]:
+        forcing = {"temperature": 0.0, "logit_bias": [[forced, _FORCED]], "max_tokens": 1, "logprobs": listed}
+        found: dict[int, float] = {}
+        for event in self._ask(request | forcing, deadline):
+            for choice in event["choices"]:
+                for drawn in (choice.get("logprobs") or {}).get("content", ()):
+                    found |= {entry["id"]: entry["logprob"] for entry in (*drawn["top_logprobs"], drawn)}
+        return found
 
-    def _ask(self, request: dict[str, Any], hear: Callable[[dict[str, Any]], bool]) -> None:
-        """Ask llama.cpp and wait. `hear` gets each event and says whether to stop."""
-        failures: list[str] = []
+    @contextmanager
+    def _slot(
+        self, adapter: int | None, tokens: Sequence[int], *, name: str, fresh: bool, deadline: float
+    ) -> Generator[Event]:
+        """A turn and a free slot; gives the request for it, to be completed."""
+        ticket = self._queue.enter(adapter, name, deadline=deadline)
+        slot, cached = self._take(adapter, tokens, fresh=fresh)
+        try:
+            yield {
+                "prompt": list(tokens),
+                "id_slot": slot.number,
+                "cache_prompt": cached,
+                "lora": [{"id": index, "scale": float(index == adapter)} for index in range(self._adapters)],
+                "stream": True,
+            }
+        finally:
+            with self._slots_lock:
+                slot.free = True
+            self._queue.leave(ticket)
 
-        def listen(event: dict[str, Any]) -> bool:
-            if "error" in event:
-                failures.append(str(event["error"].get("type", "error")))
-                return True
-            return hear(event)
-
-        native = self._native
-        if native is None:
-            raise UnavailableError("The model is being unloaded. Try again.")
-        native.handle_completions(request, listen)
-        if failures:
-            raise ModelError(f"llama.cpp did not take the request ({failures[0]}). Choose another base model.")
-
-    def _take_slot(self, adapter: int | None, tokens: Sequence[int], *, fresh: bool) -> tuple[_Slot, bool]:
+    def _take(self, adapter: int | None, tokens: Sequence[int], *, fresh: bool) -> tuple[_Slot, bool]:
         """A free slot, and whether its context may be gone on from."""
         with self._slots_lock:
             free = [slot for slot in self._slots if slot.free]
@@ -196,54 +181,73 @@ class LlamaServer:
             slot.free, slot.adapter, slot.tokens, slot.used = False, adapter, tuple(tokens), time.monotonic()
             return slot, cached
 
-    def _give_back(self, slot: _Slot, ticket: Ticket) -> None:
-        with self._slots_lock:
-            slot.free = True
-        self._queue.leave(ticket)
+    def _ask(self, request: Event, deadline: float) -> Generator[Event]:
+        """The events of one request. Closing the generator closes the connection, and llama.cpp stops."""
+        try:
+            with closing(HTTPConnection(self._address, timeout=_left(deadline))) as connection:
+                connection.connect()
+                socket: Any = connection.sock
+                headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+                connection.request("POST", "/v1/completions", json.dumps(request), headers)
+                with closing(connection.getresponse()) as response:
+                    if response.status != 200:
+                        raise _refused(json.load(response))
+                    while not (line := response.readline()).startswith(b"data: [DONE]"):
+                        if not line:
+                            raise ConnectionError  # a connection that breaks looks like a reply that ends
+                        if line.startswith(b"data: "):
+                            event = json.loads(line[6:])
+                            if "error" in event:
+                                raise _refused(event)
+                            yield event
+                        socket.settimeout(_left(deadline))
+        except TimeoutError:
+            raise UnavailableError("The twin did not finish in time. Try again.") from None
+        except (OSError, HTTPException, ValueError) as error:
+            self._broken_off = True
+            log.warning("llama.cpp broke off (%s), exit status %s", type(error).__name__, self._process.poll())
+            raise UnavailableError("The model has to be loaded again. Try again in a few seconds.") from None
 
 
-def _start(base: Path, adapters: Sequence[Path], *, threads: int, context: int, slots: int) -> Any:
-    # Threads that wait for each other must sleep, not spin: beside a training run, spinning ones decode ten
-    # times slower. The OpenMP library reads this when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+def _spawn(order: Order) -> tuple[Process, Event]:
     try:
-        xllamacpp: Any = import_module("xllamacpp")
-    except ImportError:
-        raise SettingsError('llama.cpp is not installed. Run: pip install "twin[chat]"') from None
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(base)
-    parameters.model_alias = {"twin"}
-    parameters.cpuparams.n_threads = threads
-    parameters.cpuparams_batch.n_threads = threads
-    parameters.n_ctx = context * slots
-    parameters.n_parallel = slots
-    parameters.n_batch = parameters.n_ubatch = _BATCH
-    # Gemma's sliding windows are kept whole, so that a slot can go back to any earlier point of its context.
-    parameters.swa_full = True
-    parameters.cache_ram_mib = 0
-    parameters.cache_idle_slots = False
-    parameters.fit_params = False
-    parameters.warmup = False
-    parameters.verbosity = -1
-    # The server also listens on a loopback port, where nobody has business.
-    parameters.api_keys = [secrets.token_urlsafe(32)]
-    parameters.ui = False
-    parameters.endpoint_slots = False
-    parameters.n_threads_http = 1
-    loaded: list[Any] = []
-    for path in adapters:
-        adapter = xllamacpp.CommonAdapterLoraInfo()
-        adapter.path = str(path)
-        adapter.scale = 0.0
-        loaded.append(adapter)
-    parameters.lora_adapters = loaded
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "twin.serve.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise UnavailableError(f"llama.cpp cannot be started ({error.strerror}). Close other programs.") from None
+    told: Event = {}
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(OSError, ValueError):
+        process.stdin.write(json.dumps(order._asdict()) + "\n")
+        process.stdin.flush()
+        told = json.loads(process.stdout.readline())
+    if "address" not in told:
+        _end(process)
+    return process, told
+
+
+def _end(process: Process) -> None:
+    """The process ends when its input does."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(OSError):
+        process.stdin.close()
     try:
-        return xllamacpp.Server(parameters)
-    except RuntimeError:
-        raise ModelError(f"llama.cpp cannot load {base.name} with {len(adapters)} adapters.") from None
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
-def _drawing(sampling: Sampling) -> dict[str, Any]:
+def _drawing(sampling: Sampling) -> Event:
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -256,15 +260,17 @@ def _drawing(sampling: Sampling) -> dict[str, Any]:
     }
 
 
-def _text(event: dict[str, Any]) -> str:
-    return "".join(choice["text"] for choice in event["choices"])
+def _refused(answer: Event) -> ModelError:
+    # Its message may quote the prompt; its type does not.
+    kind = answer.get("error", {}).get("type", "error")
+    return ModelError(f"llama.cpp did not take the request ({kind}). Choose another base model.")
 
 
-def _next(events: "queue.SimpleQueue[Any]", deadline: float) -> Any:
-    try:
-        return events.get(timeout=max(0.0, deadline - time.monotonic()))
-    except queue.Empty:
-        raise UnavailableError("The twin did not finish its reply in time. Try again.") from None
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
