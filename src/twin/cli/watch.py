@@ -5,16 +5,26 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from twin.cli.parse import visible
-from twin.domain.runs import Stage
-from twin.pipeline.journal import Event, Update
+from twin.domain.runs import RunState, Stage
+from twin.pipeline.journal import Update
 
 if TYPE_CHECKING:
+    from twin.domain.events import Progress as Told
     from twin.domain.runs import Run
 
 LINE_EVERY_S = 10.0
+
+WORDS = {
+    Stage.INGEST: "reading the chats",
+    Stage.PREPARE: "preparing examples",
+    Stage.TRAIN: "training",
+    Stage.CONVERT: "converting",
+    Stage.EVALUATE: "measuring",
+    Stage.PUBLISH: "publishing",
+}
 
 
 def show(updates: Iterable[Update], console: Console) -> "Run":
@@ -25,26 +35,38 @@ def show(updates: Iterable[Update], console: Console) -> "Run":
 def _bars(updates: Iterable[Update], console: Console) -> "Run":
     run = None
     columns = (
-        TextColumn("{task.description:9}"),
+        TextColumn("{task.description:18}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]:>13}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[figures]}"),
     )
     with Progress(*columns, console=console) as progress:
         tasks: dict[Stage, TaskID] = {}
+
+        def begin(stage: Stage) -> None:
+            if stage not in tasks:
+                finish()
+                tasks[stage] = progress.add_task(WORDS[stage], total=None, amount="", figures="")
+
+        def finish() -> None:
+            for task in tasks.values():
+                progress.update(task, total=1, completed=1)
+
         for run, events in updates:
             for _, told in events:
+                begin(told.stage)
                 if told.note:
                     progress.console.print(f"  {visible(told.note)}")
-            stages = [run.stage] if run.stage else []
-            for stage in [told.stage for _, told in events] + stages:
-                if stage not in tasks:
-                    for earlier in tasks.values():
-                        progress.stop_task(earlier)
-                    tasks[stage] = progress.add_task(stage.value, total=None, figures="")
-            for _, told in events:
-                progress.update(tasks[told.stage], completed=told.done, total=told.total, figures=figures(told.figures))
+                shown = figures(told.figures)
+                task = tasks[told.stage]
+                progress.update(task, completed=told.done, total=told.total, amount=_amount(told))
+                if shown:  # else the figures of the moment before stay
+                    progress.update(task, figures=shown)
+            if run.stage:
+                begin(run.stage)
+            if run.state is RunState.DONE:
+                finish()
     if run is None:
         raise RuntimeError("a run that nothing was told of")
     return run
@@ -55,22 +77,28 @@ def _lines(updates: Iterable[Update], console: Console) -> "Run":
     for run, events in updates:
         if run.stage is not stage:
             stage, printed = run.stage, 0.0
-            console.print(f"{stage}")
-        for event in events:
-            if event.progress.note:
-                console.print(f"  {visible(event.progress.note)}")
-        if events and time.monotonic() - printed >= LINE_EVERY_S:
-            console.print(f"  {_line(events[-1])}")
+            if stage:
+                console.print(WORDS[stage])
+        for _, told in events:
+            if told.note:
+                console.print(f"  {visible(told.note)}")
+        line = _line(events[-1].progress) if events else ""
+        if line and time.monotonic() - printed >= LINE_EVERY_S:
+            console.print(f"  {line}")
             printed = time.monotonic()
     if run is None:
         raise RuntimeError("a run that nothing was told of")
     return run
 
 
-def _line(event: Event) -> str:
-    told = event.progress
-    amount = f"{told.done:,.0f}" + (f" of {told.total:,.0f}" if told.total else "")
-    return " ".join(part for part in (told.stage.value, amount, figures(told.figures)) if part)
+def _line(told: "Told") -> str:
+    return "  ".join(part for part in (_amount(told), figures(told.figures)) if part)
+
+
+def _amount(told: "Told") -> str:
+    if told.total:
+        return f"{told.done:,.0f} of {told.total:,.0f}"
+    return f"{told.done:,.0f}" if told.done else ""
 
 
 def figures(values: dict[str, float] | None) -> str:
