@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import TinyGemma, tiny_gemma
+from twin.base import models
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +13,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyGemma:
     """A random Gemma 3 of two layers, written once."""
     folder: Path = tmp_path_factory.mktemp("tiny")
     return tiny_gemma(folder)
+
+
+@pytest.fixture(scope="session")
+def gemma() -> models.Base:
+    """Gemma 3 270M, put together from its packages once per checkout."""
+    return models.find(folder=Path(__file__).parents[1] / ".cache" / "base")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

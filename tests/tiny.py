@@ -220,6 +220,7 @@ def _weights(words: int, *, seed: int, layers: int) -> dict[str, np.ndarray]:
 
 def _write_gguf(tiny: TinyGemma, pieces: Any) -> None:
     writer = gguf.GGUFWriter(tiny.gguf, "gemma3")
+    writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name("Tiny Gemma 3")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(HIDDEN)

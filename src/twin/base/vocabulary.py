@@ -83,7 +83,8 @@ class Vocabulary:
         add = model.pieces.add
         for piece, score, kind in zip(self.pieces, self.scores, self.types, strict=True):
             entry = add()
-            entry.piece = piece
+            # GGUF writes runs of spaces as such, SentencePiece with its own mark, as the text that it compares with.
+            entry.piece = piece.replace(" ", "▁") if kind == Piece.USER_DEFINED else piece
             entry.score = score
             entry.type = Piece.UNKNOWN if piece == "<unk>" else kind
         return model.SerializeToString()

@@ -4,6 +4,8 @@ import tempfile
 from enum import StrEnum
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from twin.base.adapter import LoraAdapter
 from twin.base.models import Base
 from twin.convert import gguf, ollama
@@ -50,10 +52,10 @@ def export(
             _write(kind, adapter, base, made, speaker=speaker, partner=partner)
             (made / "README.md").write_text(readme(kind, base, speaker=speaker, partner=partner), encoding="utf-8")
             made.replace(target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(
-            f"{target}: the export cannot be written ({error.strerror or error}). "
-            "Free some space or choose another folder."
+            f"{target}: the export cannot be written ({reason}). Free some space or choose another folder."
         ) from error
 
 

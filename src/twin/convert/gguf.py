@@ -1,5 +1,7 @@
 """GGUF files for llama.cpp: an adapter beside its base, or the base with the adapter merged into it."""
 
+import errno
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,7 +100,16 @@ def _writer(target: Path, architecture: str) -> Generator[gguf.GGUFWriter]:
     try:
         yield writer
         writer.close()
+        _check_written(partial)
         partial.replace(target)
     finally:
         writer.close()
         partial.unlink(missing_ok=True)
+
+
+def _check_written(path: Path) -> None:
+    """Raises OSError where the file ends too early: numpy, which writes the tensors, says nothing of a full disk."""
+    try:
+        GGUF(path)
+    except ModelError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
