@@ -8,12 +8,14 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from twin.domain.ports import ChatModel, ObjectStore, RecordStore, Runner
+from twin.domain.twins import Twin
 from twin.errors import SettingsError
 from twin.settings import Settings, without_password
 
 if TYPE_CHECKING:
     from twin.backends.local.worker import Worker
     from twin.serve.llama import LlamaChat
+    from twin.serve.voice import Voice
 
 
 class Platform:
@@ -97,6 +99,12 @@ class Platform:
             if base not in self._chats:
                 self._chats[base] = LlamaChat(find(base, folder=self.bases), locate=self._adapter)
             return self._chats[base]
+
+    def voice(self, twin: Twin) -> "Voice":
+        """A twin, ready to answer; before it is published, the base goes on without an adapter."""
+        from twin.serve.voice import Voice
+
+        return Voice(self.chat(twin.base), twin.speakers[0], twin.run_id)
 
     def _adapter(self, run_id: str) -> Path:
         """The adapter of a run as a file; NotFoundError as soon as the run was deleted."""
