@@ -50,3 +50,8 @@ def journal(run_: Run, stage: Stage) -> str:
 def redaction(twin_id: str) -> str:
     """Which pseudonym stands for whom; as private as the chats."""
     return f"{twin(twin_id)}redaction.json"
+
+
+def corrections(twin_id: str) -> str:
+    """What the owner would have said instead of the twin, as examples; its next training takes them in."""
+    return f"{twin(twin_id)}corrections.jsonl"

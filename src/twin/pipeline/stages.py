@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twin.domain.events import Progress
 from twin.domain.examples import Example, Role, Split
-from twin.domain.jsonl import write_examples
+from twin.domain.jsonl import read_examples, write_examples
 from twin.domain.messages import Message
 from twin.domain.runs import Stage
 from twin.errors import NotFoundError
@@ -71,7 +71,8 @@ def prepare(work: Work) -> Outcome:
     )
     work.watch(Progress(Stage.PREPARE, done=2, total=3))
     file = work.scratch / keys.EXAMPLES
-    write_examples(file, prepared.examples)
+    corrections = _corrections(work, redactor)
+    write_examples(file, [*prepared.examples, *corrections])
     work.store(keys.EXAMPLES, file)
     mapping = work.scratch / "redaction.json"
     mapping.write_text(redactor.to_json(), "utf-8")
@@ -83,6 +84,7 @@ def prepare(work: Work) -> Outcome:
         "owner_messages": prepared.owner_messages,
         "conversations": prepared.conversations,
         "examples": {split.value: prepared.count(split) for split in Split},
+        "corrections": len(corrections),
         "dropped": dict(prepared.dropped),
         "redacted": {kind.value: count for kind, count in redactor.counts.items()},
         "partner": _partner(prepared.examples),
@@ -151,6 +153,22 @@ STAGES: Mapping[Stage, StageFunction] = {
     Stage.EVALUATE: evaluate,
     Stage.PUBLISH: publish,
 }
+
+
+def _corrections(work: Work, redactor: "Redactor") -> list[Example]:
+    """What the owner would have said instead of the twin, redacted as everything that trains."""
+    file = work.scratch / "corrections.jsonl"
+    try:
+        work.objects.get(keys.corrections(work.twin.id), file)
+    except NotFoundError:
+        return []
+    return [
+        replace(
+            one,
+            turns=tuple(replace(turn, messages=tuple(map(redactor.text, turn.messages))) for turn in one.turns),
+        )
+        for one in read_examples(file)
+    ]
 
 
 def _redactor(work: Work, messages: list[Message]) -> "Redactor":
