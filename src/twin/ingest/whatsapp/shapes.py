@@ -22,9 +22,7 @@ _DATE = (
     r"(?P<a>(?:[A-Za-z]\d{1,2}|\d{1,4}))(?P<s1>[/.\-] ?|年)(?P<b>\d{1,4})(?P<s2>[/.\-] ?|月)"
     r"(?P<c>(?:[A-Za-z]\d{1,2}|\d{1,4}))(?P<end>\.|日)?"
 )
-_TIME = (
-    r"(?P<h>\d{1,2})(?P<t1>[:.٫]| ?h ?|時|시 ?|点)(?P<m>\d{2})(?:(?P<t2>[:.٫]| ?min ?|分)(?P<s>\d{2}))?(?P<t3>秒| ?s)?"
-)
+_TIME = r"(?P<h>\d{1,2})(?P<t1>[:.٫]| ?h ?|時|시 ?|点)(?P<m>\d{1,2})(?:(?P<t2>[:.٫]| ?min ?|分|분 ?)(?P<s>\d{1,2}))?(?P<t3>秒|초| ?s| ч\.)?"
 _CLOSE = r"(?P<close>\] ?| ?[-–—] |: |; ?)"
 _POST = r"(?P<post>[^\d\n\[\]]{0,24}?)"
 _DATE_FIRST = re.compile(r"(?P<open>\[?)" + _DATE + r"(?P<mid>[^\d\n\[\]]{1,32})" + _TIME + _POST + _CLOSE)
@@ -89,6 +87,8 @@ def _shape(found: re.Match[str]) -> Shape | None:
         return None
     fields = (part["month"], part["day"]) if part.get("month") else (part["a"], part["b"], part["c"])
     years = [i for i, field in enumerate(fields) if len(field) > 2 or field[0].isalpha()]
+    if min(len(part["m"]), len(part["s"] or "00")) < 2 and not part["t1"].strip(" :.٫"):
+        return None
     if len(years) > 1 or int(part["h"]) > 24 or int(part["m"]) > 59:
         return None
     separators = (part["s0"], "", "") if part.get("month") else (part["s1"], part["s2"], part["end"])
@@ -118,8 +118,13 @@ def _part_period(middle: str, *, leading: bool) -> tuple[str, str]:
         return "", middle
     for size in range(len(middle), 0, -1):
         token, rest = (middle[:size], middle[size:]) if leading else (middle[-size:], middle[:-size])
-        edge = rest[:1] if leading else rest[-1:]
-        if token.strip(" ,،") == token.strip() and edge in {"", " ", ",", "،"} and period_of(token) is not None:
+        edge, outer = (rest[:1], token[-1]) if leading else (rest[-1:], token[0])
+        if (
+            outer != " "
+            and token.strip(" ,،") == token.strip()
+            and edge in {"", " ", ",", "،"}
+            and period_of(token) is not None
+        ):
             return token.strip(), rest
     return "", middle
 
@@ -178,7 +183,8 @@ def _pattern(shape: Shape, group: str, spaces: str, marks: bool, ascii_digits: b
 
     date = f"{group}{''.join(fields())})"
     t1, t2, t3 = shape.time_separators
-    clock = f"{digit}{{1,2}}{literal(t1)}{digit}{{2}}" + (f"{literal(t2)}{digit}{{2}}" if t2 else "") + literal(t3)
+    two = f"{digit}{{1,2}}" if t1.strip(" :.٫") else f"{digit}{{2}}"  # 10시 5분, but 10:05
+    clock = f"{digit}{{1,2}}{literal(t1)}{two}" + (f"{literal(t2)}{two}" if t2 else "") + literal(t3)
     if shape.period:
         token = _token(shape.period, spaces, literal)
         clock = f"{token}[{spaces}]?{mark}{clock}" if shape.before else f"{clock}[{spaces}]*{mark}{token}"

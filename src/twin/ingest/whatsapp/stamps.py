@@ -11,7 +11,7 @@ from twin.ingest.export import DateOrder
 from twin.ingest.whatsapp.shapes import clean
 
 _FIELD = re.compile(r"[A-Za-z]?\d+")
-_CLOCK = re.compile(r"(\D*)(\d{1,2})\D+(\d\d)(?:\D+(\d\d))?(\D*)")
+_CLOCK = re.compile(r"(\D*)(\d{1,2})\D+(\d{1,2})(?:\D+(\d{1,2}))?(\D*)")
 _MANY = 100_000
 
 
@@ -80,4 +80,6 @@ class Stamps:
 
 @lru_cache(maxsize=256)
 def _period(token: str) -> str | None:
-    return period_of(clean(token).strip())
+    token = clean(token).strip()
+    # `20 s a.m.`: a unit may stand before the period.
+    return period_of(token) or period_of(token.partition(" ")[2])
