@@ -66,7 +66,7 @@ def find_senders(reports: Sequence[Report], wanted: Sequence[str]) -> tuple[str,
     for name in wanted:
         same = [name] if name in there else [display for display, plain in there.items() if plain == _plain(name)]
         if not same:
-            people = [display for display, _ in candidates(reports)]
+            people = [f"{display} ({count:,})" for display, count in candidates(reports)]
             listed = ", ".join(people[:20]) + (f" and {len(people) - 20:,} more" if len(people) > 20 else "")
             raise NotFoundError(f"Nobody here is called {name!r}. Those who write are: {listed or 'nobody'}.")
         found += [display for display in same if display not in found]
