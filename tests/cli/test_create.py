@@ -55,7 +55,7 @@ def test_with_a_terminal_somebody_is_asked(twin: Twin, chat: Path, monkeypatch: 
 def test_a_name_that_is_not_there(twin: Twin, chat: Path, home: Path) -> None:
     ended = twin("create", "me", "--speaker", "Mira Hold", chat)
     assert ended.status == 2
-    assert "Did you mean 'Mira Holt'? Those who do: Mira Holt (60), Otto (30)." in ended.err
+    assert "Nobody here is called 'Mira Hold'. Those who write are: Mira Holt (60), Otto (30)." in ended.err
     assert stored(home) == []
 
 

@@ -10,7 +10,7 @@ def test_it_says_who_wrote_how_much_and_writes_nothing(twin: Twin, chat: Path, h
     ended = twin("parse", chat)
     assert ended.status == 0
     assert "kitchen.txt" in ended.out
-    assert "Mira Holt (60), Otto (30)" in ended.out
+    assert "Mira Holt 60, Otto 30" in ended.out
     assert not home.exists()
 
 
@@ -52,4 +52,4 @@ def test_files_that_were_not_read_are_named(twin: Twin, chat: Path) -> None:
     (chat.parent / "picture.bin").write_bytes(b"\x00\x01\x02" * 100)
     ended = twin("parse", chat, chat.parent / "picture.bin")
     assert ended.status == 0
-    assert "not read: picture.bin" in ended.out
+    assert "picture.bin is a binary" in ended.out

@@ -13,6 +13,7 @@ import click
 from twin.cli.chat import chat
 from twin.cli.create import create, delete
 from twin.cli.demo import demo
+from twin.cli.export import export
 from twin.cli.invocation import Invocation
 from twin.cli.parse import parse
 from twin.cli.run import run
@@ -47,7 +48,7 @@ def group(invocation: Invocation, debug: bool) -> None:
     invocation.debug = debug
 
 
-for command in (demo, parse, create, run, status, chat, delete, stage):
+for command in (demo, parse, create, run, status, chat, export, delete, stage):
     group.add_command(command)
 
 

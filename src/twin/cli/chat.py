@@ -65,8 +65,7 @@ class Talk:
         if twin.run_id is None:
             raise DataError(f"{twin.name!r} cannot answer yet: it was not trained. Run `twin run {twin.name}`.")
         self._twin = twin
-        self._model = invocation.platform.chat(twin.base)
-        self._sampling = sampling
+        self._voice = replace(invocation.platform.voice(twin), sampling=sampling)
         self._partner = partner or twin.options.get("partner") or "Friend"
         self._turns: list[Turn] = []
 
@@ -115,9 +114,7 @@ class Talk:
 
         messages: list[str] = []
         speaker = self._twin.speakers[0]
-        for piece in self._model.reply(
-            self._turns, speaker=speaker, adapter=self._twin.run_id, sampling=self._sampling
-        ):
+        for piece in self._voice.reply(self._turns).pieces:
             messages.extend([""] * (piece.message + 1 - len(messages)))
             messages[piece.message] += piece.text
             yield piece

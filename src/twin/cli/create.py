@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from twin.cli.invocation import Invocation
-from twin.cli.parse import DATE_ORDER, PATHS, print_skipped, reading_options, visible
+from twin.cli.parse import DATE_ORDER, PATHS, reading_options, survey, visible
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from twin.domain.twins import Twin
+    from twin.ingest import Owner
     from twin.pipeline.creation import Survey
-    from twin.pipeline.owner import Owner
 
 
 @click.command()
@@ -49,17 +47,15 @@ def make(
 ) -> "Twin":
     """Read the exports, see whose they are, and store the twin; says what came of it."""
     from twin.domain.twins import LOCAL_USER
+    from twin.ingest import Owner, find_senders
     from twin.pipeline import creation
-    from twin.pipeline.owner import named, senders
 
     platform = invocation.platform
     creation.check_name(platform.records, LOCAL_USER, name)
     options = reading_options(date_order, speaker)
-    with invocation.err.status("reading") as spinner:
-        found = creation.survey(
-            paths, options, watch=lambda count: spinner.update(f"reading, {count:,} messages so far")
-        )
-    owner = named(speaker, found.reports) if speaker else _inferred_or_asked(invocation, found)
+    found = survey(invocation, paths, options)
+    reports = found.reading.reports
+    owner = Owner(find_senders(reports, speaker), "as you said") if speaker else _inferred_or_asked(invocation, found)
     with invocation.err.status("storing"):
         twin = creation.create(
             paths,
@@ -73,13 +69,12 @@ def make(
             records=platform.records,
             now=datetime.now(UTC),
         )
-    counts = senders(found.reports)
-    written = sum(counts[one] for one in owner.speakers)
-    print_skipped(invocation.err, found.skipped)
+    for skipped in found.reading.skipped[:10]:
+        click.echo(f"not read: {visible(skipped.reason)}", err=True)
     click.echo(
         visible(
-            f"{name} is the twin of {' = '.join(owner.speakers)} ({owner.evidence}), who wrote {written:,} of "
-            f"{counts.total():,} messages with words."
+            f"{name} is the twin of {' = '.join(owner.names)} ({owner.evidence}), who wrote "
+            f"{found.written(owner.names):,} of {found.words:,} messages with words."
         )
     )
     return twin
@@ -87,25 +82,21 @@ def make(
 
 def _inferred_or_asked(invocation: Invocation, found: "Survey") -> "Owner":
     from twin.errors import DataError
-    from twin.pipeline.owner import Owner, inferred, listed, senders
+    from twin.ingest import Owner, candidates, infer_owner
 
-    if owner := inferred(found.reports):
+    if owner := infer_owner(found.reading.reports):
         return owner
-    counts = senders(found.reports)
+    people = candidates(found.reading.reports)
     if not invocation.interactive:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in people[:20])
         raise DataError(
-            "The exports do not show whose they are. Name yourself with --speaker; these people write in them: "
-            f"{listed(counts)}."
+            f"The exports do not show whose they are. Name yourself with --speaker; these people write in them: {listed}."
         )
-    return Owner((_asked(counts),), "as you said")
-
-
-def _asked(counts: "Counter[str]") -> str:
-    names = [name for name, _ in counts.most_common(30)]
     click.echo("Who of these are you?")
-    for number, name in enumerate(names, 1):
-        click.echo(f"{number:3}  {visible(name)} ({counts[name]:,} messages)")
-    return names[click.prompt("Number", type=click.IntRange(1, len(names))) - 1]
+    for number, (name, count) in enumerate(people[:30], 1):
+        click.echo(f"{number:3}  {visible(name)} ({count:,} messages)")
+    chosen = click.prompt("Number", type=click.IntRange(1, min(len(people), 30)))
+    return Owner((people[chosen - 1][0],), "as you said")
 
 
 @click.command()

@@ -25,7 +25,8 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m?)?(?:(\d+)s)?", str(value).replace(" ", ""))
+        text = str(value).replace(" ", "")
+        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text + "m" if text.isdecimal() else text)
         if not match or not any(match.groups()):
             self.fail(f"{value!r} is no length of time. Give it like 30m, 1h30m or 90s.", param, ctx)
         hours, minutes, seconds = (int(number or 0) for number in match.groups())
@@ -59,7 +60,7 @@ def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begi
     from twin.cli.watch import show
     from twin.domain.runs import RunState, Stage
     from twin.errors import DataError
-    from twin.pipeline.journal import follow
+    from twin.pipeline.journal import events, follow
     from twin.pipeline.runs import start
 
     platform = invocation.platform
@@ -72,7 +73,8 @@ def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begi
     with _working(invocation, run) as sleep:
         scratch = platform.scratch / twin.id
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        updates = follow(platform.objects, platform.records, run.id, scratch=scratch, sleep=sleep)
+        seen = len(events(platform.objects, run, scratch=scratch))
+        updates = follow(platform.objects, platform.records, run.id, scratch=scratch, after=seen, sleep=sleep)
         try:
             run = show(updates, invocation.err)
         except KeyboardInterrupt:
@@ -108,5 +110,6 @@ def _working(invocation: Invocation, run: "Run") -> Generator[Callable[[float], 
 
         try:
             yield sleep
+            job.result()  # the run is over: the worker takes it off the queue and ends
         finally:
             stop.set()

@@ -9,19 +9,26 @@ from uuid import uuid4
 from twin.domain.ports import ObjectStore, RecordStore
 from twin.domain.twins import Twin
 from twin.errors import DataError, NotFoundError
-from twin.ingest import Options, Report, Skipped, read
+from twin.ingest import Options, Owner, Reading, candidates, read
 from twin.pipeline import keys, uploads
-from twin.pipeline.owner import Owner, senders
 from twin.prepare import FEWEST
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What an upload holds, in numbers and names."""
+    """What an upload holds. The messages were read once and counted, so that the reading's reports are full."""
 
-    reports: tuple[Report, ...]
-    skipped: tuple[Skipped, ...]
+    reading: Reading
     messages: int
+
+    def written(self, names: Sequence[str]) -> int:
+        """How many messages with words somebody wrote, under all their names."""
+        return sum(count for name, count in candidates(self.reading.reports) if name in names)
+
+    @property
+    def words(self) -> int:
+        """How many messages with words there are."""
+        return sum(count for _, count in candidates(self.reading.reports))
 
 
 def survey(paths: Sequence[Path], options: Options, *, watch: Callable[[int], None] = lambda _: None) -> Survey:
@@ -36,7 +43,7 @@ def survey(paths: Sequence[Path], options: Options, *, watch: Callable[[int], No
         count += 1
         if count % 10_000 == 0:
             watch(count)
-    return Survey(reading.reports, reading.skipped, count)
+    return Survey(reading, count)
 
 
 def find(records: RecordStore, owner: str, name: str) -> Twin:
@@ -77,11 +84,10 @@ def create(
         DataError: the name is taken, or the owner wrote too little.
     """
     check_name(records, user_id, name)
-    counts = senders(found.reports)
-    written = sum(counts[speaker] for speaker in speaks.speakers)
+    written = found.written(speaks.names)
     if written < FEWEST:
         raise DataError(
-            f"{speaks.speakers[0]} wrote {written} messages with words in these chats; a twin needs at least "
+            f"{speaks.names[0]} wrote {written} messages with words in these chats; a twin needs at least "
             f"{FEWEST}. Add more chats, or name another --speaker."
         )
     chosen = {} if options.date_order is None else {"date_order": options.date_order.value}
@@ -93,7 +99,7 @@ def create(
     try:
         for path in paths:
             uploads.add_path(objects, draft.id, path)
-        twin = replace(draft, speakers=speaks.speakers)
+        twin = replace(draft, speakers=speaks.names)
         records.save(twin)
     except BaseException:
         _remove(draft, objects, records)

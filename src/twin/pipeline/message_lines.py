@@ -1,4 +1,4 @@
-"""Messages as JSON lines: what goes between the stages, and what `twin parse --messages --json` prints."""
+"""Messages as JSON lines: what `ingest` leaves for `prepare`."""
 
 import gzip
 import json
@@ -9,17 +9,10 @@ from pathlib import Path
 from twin.domain.messages import Kind, Message
 
 
-def line(message: Message) -> str:
-    """One message as one line of JSON: `platform, chat, sender, sent_at, kind, text, reply_to, sender_id`."""
-    row = message._asdict()
-    row["sent_at"] = message.sent_at and message.sent_at.isoformat()
-    return json.dumps(row, ensure_ascii=False)
-
-
 def write(path: Path, messages: Iterable[Message]) -> None:
     """Write a gzipped file, replacing what is there."""
     with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="\n") as lines:
-        lines.writelines(line(message) + "\n" for message in messages)
+        lines.writelines(_line(message) + "\n" for message in messages)
 
 
 def read(path: Path) -> Iterator[Message]:
@@ -29,3 +22,9 @@ def read(path: Path) -> Iterator[Message]:
             row["sent_at"] = row["sent_at"] and datetime.fromisoformat(row["sent_at"])
             row["kind"] = Kind(row["kind"])
             yield Message(**row)
+
+
+def _line(message: Message) -> str:
+    row = message._asdict()
+    row["sent_at"] = message.sent_at and message.sent_at.isoformat()
+    return json.dumps(row, ensure_ascii=False)

@@ -1,0 +1,42 @@
+"""`twin run`, where no training is needed to see it."""
+
+from typing import Any
+
+import click
+import pytest
+from tests.cli.conftest import Twin
+
+from twin.cli.run import Duration
+from twin.cli.watch import figures
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("10s", 10), ("30m", 1800), ("30", 1800), ("1h", 3600), ("1h30m", 5400), ("1h 5m 7s", 3907)],
+)
+def test_lengths_of_time(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "m", "-5m", "1.5h", "5m1h", "30mm"])
+def test_lengths_of_time_that_are_none(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="30m, 1h30m or 90s"):
+        Duration().convert(text, None, None)
+
+
+def test_wrong_options_are_usage_errors(twin: Twin) -> None:
+    for options in (["--budget", "soon"], ["--max-messages", "0"], ["--from", "ingest"], ["--from", "lunch"]):
+        assert twin("run", "me", *options).status == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (None, ""),
+        ({"loss": 3.25, "tokens_per_s": 1234.5}, "loss 3.250  1,234 tokens/s"),
+        ({"held_out_loss": 3.1, "left_s": 3725.0}, "held-out 3.100  1:02:05 left"),
+        ({"left_s": 65.0, "something_new": 1.0}, "1:05 left"),
+    ],
+)
+def test_figures_as_words(values: Any, words: str) -> None:
+    assert figures(values) == words
