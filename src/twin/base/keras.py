@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import keras
+import keras_hub
 import numpy as np
-from keras_hub.models import Gemma3Backbone
 
 from twin.base.gguf import GGUF, Floats
 from twin.base.models import Base
@@ -30,7 +30,7 @@ class Linear(NamedTuple):
     layer: Any
 
 
-def load(base: Base, *, dtype: str = "float32") -> Gemma3Backbone:
+def load(base: Base, *, dtype: str = "float32") -> Any:
     """The backbone of `base` with its weights, computing in `dtype`.
 
     Raises:
@@ -40,7 +40,7 @@ def load(base: Base, *, dtype: str = "float32") -> Gemma3Backbone:
     # Inside a stateless scope Keras only notes how each variable is to be initialised, and does it at the end:
     # by then the random initialisers are replaced by the weights.
     with keras.StatelessScope():
-        backbone = Gemma3Backbone(**backbone_config(model), dtype=dtype)
+        backbone = keras_hub.models.Gemma3Backbone(**backbone_config(model), dtype=dtype)
         with ThreadPoolExecutor(2) as pool:
             for variable, values in pool.map(lambda pair: (pair[0], pair[1]()), _weights(model, backbone)):
                 variable._initializer = _constant(values)
@@ -102,6 +102,15 @@ def to_kernel(matrix: Floats, shape: tuple[int, ...]) -> Floats:
     if shape[1] == inner:
         return matrix.reshape(shape[0], shape[2], inner).transpose(0, 2, 1)
     return matrix.T.reshape(shape[0], shape[1], out)
+
+
+def to_matrix(kernel: Floats, *, output: bool) -> Floats:
+    """The inverse of `to_kernel`; `output` says that the kernel is the attention's output projection."""
+    if kernel.ndim == 2:
+        return kernel.T
+    if output:
+        return kernel.reshape(-1, kernel.shape[2]).T
+    return kernel.transpose(0, 2, 1).reshape(-1, kernel.shape[1])
 
 
 def _constant(values: Floats) -> Any:

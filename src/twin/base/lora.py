@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from twin.base.adapter import LoraAdapter, LowRank
-from twin.base.keras import Gemma3Backbone, Linear, keras, linears, to_kernel
+from twin.base.keras import Linear, keras, linears, to_kernel
 from twin.errors import ModelError
 
 
@@ -22,7 +22,7 @@ class Lora:
 
     def __init__(
         self,
-        backbone: Gemma3Backbone,
+        backbone: Any,
         *,
         rank: int,
         alpha: float,
@@ -58,7 +58,7 @@ class Lora:
         return LoraAdapter(self.rank, self.alpha, weights)
 
 
-def merge(backbone: Gemma3Backbone, adapter: LoraAdapter, *, sign: float = 1.0) -> None:
+def merge(backbone: Any, adapter: LoraAdapter, *, sign: float = 1.0) -> None:
     """Add an adapter to the kernels themselves; `sign` -1 takes it away again, up to rounding.
 
     Raises:

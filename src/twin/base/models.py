@@ -54,7 +54,8 @@ def find(name: str = DEFAULT, *, folder: Path) -> Base:
     """The base model called `name`, made ready in `folder` where that takes a step.
 
     Args:
-        name: `gemma3-270m` (ships as a package), or the path of a GGUF file.
+        name: `gemma3-270m` (ships as a package), the path of a GGUF file, a Hugging Face folder or the folder of
+            a KerasHub preset, or the name of a KerasHub preset such as `gemma3_instruct_1b`.
         folder: where assembled files are kept; made if it is not there.
 
     Raises:
@@ -68,7 +69,26 @@ def find(name: str = DEFAULT, *, folder: Path) -> Base:
         if not path.is_file():
             raise SettingsError(f"Base model {name}: there is no such file. Give the path of a GGUF file.")
         return Base(str(path.resolve()), path.resolve())
-    raise SettingsError(f"Base model {name!r} is not known. Give {DEFAULT} or the path of a GGUF file.")
+    if path.is_dir() or name.startswith("gemma3_"):
+        return Base(name, _imported(name, path, folder))
+    raise SettingsError(
+        f"Base model {name!r} is not known. Give {DEFAULT}, a KerasHub preset (gemma3_1b, gemma3_instruct_1b, …), "
+        "a Hugging Face folder, or the path of a GGUF file."
+    )
+
+
+def _imported(name: str, path: Path, folder: Path) -> Path:
+    """A model in another format, turned into GGUF once; a folder again when its files have changed."""
+    files = sorted(path.rglob("*")) if path.is_dir() else []
+    state = [name, *(f"{one.name}:{one.stat().st_size}:{one.stat().st_mtime_ns}" for one in files)]
+    target = folder / f"{path.name}-{hashlib.sha256(os.fsencode(chr(10).join(state))).hexdigest()[:12]}.gguf"
+    if not target.exists():
+        from twin.base import importing  # noqa: PLC0415  needed once per base
+
+        is_hugging_face = (path / "tokenizer.model").is_file()
+        source = importing.huggingface(path) if is_hugging_face else importing.keras_preset(name)
+        importing.write(source, target)
+    return target
 
 
 def _packaged(folder: Path) -> Path:
