@@ -102,13 +102,13 @@ def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str
     crlf = sum(len(re.findall(f"\r\n{plain}", window)) for window in windows)
     lf = sum(len(re.findall(f"[^\r]\n{plain}", window)) for window in windows)
     loose = re.compile(f"\r?\n(?:{grouped})")
-    records = re.compile(f"\r\n(?:{grouped})" if crlf > 20 * lf else f"\n(?:{grouped})")
+    records = re.compile(f"\r\n(?:{grouped})" if crlf > lf else f"\n(?:{grouped})")
 
     dialect = _dialect(shapes[0], windows[0])
     kinds = Kinds(apple=shapes[0].bracket and dialect != "web", chat=chat, attachments=attachments)
     blank = Stamps({}, twelve_hours=any(shape.period for shape in shapes), latest=file.modified)
     draft = Layout(
-        encoding, dialect, shapes, re.compile(plain), records, loose, crlf > 20 * lf, blank,
+        encoding, dialect, shapes, re.compile(plain), records, loose, crlf > lf, blank,
         OrderGuess(DateOrder.DMY, 0.0, ""), Senders((), is_notice=bool), kinds, None,
     )  # fmt: skip
     found = [row for window in windows for row in draft.split(f"\r\n{window}")]
@@ -126,9 +126,9 @@ def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str
             kinds.type(sender, body)
     orders = _orders(found, [body for _, body in said], draft, options, kinds)
     stamps = Stamps(
-        {at: guess.order for at, guess in orders.items()}, twelve_hours=blank.twelve_hours, latest=file.modified
+        {form: guess.order for form, guess in orders.items()}, twelve_hours=blank.twelve_hours, latest=file.modified
     )
-    main = orders.get(shapes[0].year_at) or next(iter(orders.values()), draft.order)
+    main = next(iter(orders.values()), draft.order)
     first = next((when for day, clock, _ in found if (when := stamps.at(day, clock))), None)
     kinds.locales.clear()
     kinds.own.clear()
@@ -173,23 +173,23 @@ def _dialect(shape: Shape, head: str) -> str:
 
 def _orders(
     rows: Sequence[Row], bodies: Sequence[str], layout: Layout, options: Options, kinds: Kinds
-) -> dict[int | None, OrderGuess]:
-    """The order of the dates, for each place that the year has in this file."""
-    dates: dict[int | None, list[tuple[int, int, int]]] = {}
+) -> dict[tuple[str, int | None], OrderGuess]:
+    """The order of the dates, for each form that they have in this file; the commonest form first."""
+    dates: dict[tuple[str, int | None], list[tuple[int, int, int]]] = {}
     for day, _, _ in rows:
-        numbers, year_at = fields_of(day)
+        numbers, form = fields_of(day)
         if len(numbers) == 3:
-            dates.setdefault(year_at, []).append(numbers)
-    orders: dict[int | None, OrderGuess] = {}
+            dates.setdefault(form, []).append(numbers)
+    orders: dict[tuple[str, int | None], OrderGuess] = {}
     locale = kinds.locales.most_common(1)[0][0] if kinds.locales else None
     latest = layout.stamps.latest
-    for year_at, fields in dates.items():
-        shape = next((shape for shape in layout.shapes if shape.year_at == year_at), layout.shapes[0])
+    for form, fields in sorted(dates.items(), key=lambda item: -len(item[1])):
+        shape = next((shape for shape in layout.shapes if shape.form == form), layout.shapes[0])
         leaning, reason = _leaning(shape, layout.dialect, locale, rows, bodies)
-        guess = infer(fields, year_at=year_at, latest=latest.date() if latest else None, leaning=leaning, reason=reason)
-        if options.date_order and _possible(options.date_order, year_at):
+        guess = infer(fields, year_at=form[1], latest=latest.date() if latest else None, leaning=leaning, reason=reason)
+        if options.date_order and _possible(options.date_order, form[1]):
             guess = OrderGuess(options.date_order, 1.0, "as asked for")
-        orders[year_at] = guess
+        orders[form] = guess
     return orders
 
 

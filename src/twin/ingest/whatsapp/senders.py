@@ -30,20 +30,21 @@ class Senders:
         short: Counter[str] = Counter()
         long: dict[str, Counter[str]] = {}
         bare: Counter[str] = Counter()
+        spaced = 0
         for line in lines:
             prefixes = _prefixes(line)
             if prefixes:
                 short[prefixes[0]] += 1
                 if len(prefixes) > 1:
                     long.setdefault(prefixes[0], Counter())[prefixes[1]] += 1
-            elif ":" in line:
-                bare[line.partition(":")[0]] += 1
+            first, colon, _ = line.partition(":")
+            if first in prefixes:
+                spaced += 1
+            elif colon:
+                bare[first] += 1
         # `Bob:Hi`, if the whole file is like that.
-        self._bare = sum(bare.values()) > 4 * sum(short.values()) + 1
-        for prefix, count in bare.items() if self._bare else ():
-            if self._is_name(prefix, count):
-                self._learn(prefix)
-        for prefix, count in short.items():
+        self._bare = bare.total() > max(short.total(), 4 * spaced) and max(short.values(), default=0) < 3
+        for prefix, count in (bare if self._bare else short).items():
             longer, times = long[prefix].most_common(1)[0] if prefix in long else ("", 0)
             if times >= 3 and times >= 0.9 * count:
                 self._learn(longer)
@@ -55,20 +56,15 @@ class Senders:
         if rest.startswith("- "):  # how WhatsApp Web begins a notice
             return None, rest[2:]
         line = rest.partition("\n")[0].rstrip("\r")
-        prefixes = _prefixes(line)
-        for prefix in reversed(prefixes):
-            if prefix in self.known:
-                return self.known[prefix], rest[len(prefix) + 1 :].removeprefix(" ")
+        prefixes = [] if self._bare else _prefixes(line)
         bare = line.partition(":")[0]
-        if bare != line and bare in self.known:
-            return self.known[bare], rest[len(bare) + 1 :]
-        if prefixes and self._is_name(prefixes[0], 1):
-            self._learn(prefixes[0])
-            return self.known[prefixes[0]], rest[len(prefixes[0]) + 1 :].removeprefix(" ")
-        if self._bare and bare != line and self._is_name(bare, 1):
-            self._learn(bare)
-            return self.known[bare], rest[len(bare) + 1 :]
-        return None, rest
+        known = next((p for p in (*reversed(prefixes), bare) if p in self.known and p != line), None)
+        if known is None:
+            new = prefixes[0] if prefixes else bare if self._bare else line
+            if new == line or not self._is_name(new, 1):
+                return None, rest
+            self._learn(known := new)
+        return self.known[known], rest[len(known) + 1 :].removeprefix(" ")
 
     def _learn(self, prefix: str) -> None:
         if len(self.known) < 100_000:

@@ -56,6 +56,11 @@ class Shape(NamedTuple):
     before: bool
     close: str
 
+    @property
+    def form(self) -> tuple[str, int | None]:
+        """What tells dates of this shape from those of another: see `stamps.Fields`."""
+        return self.date_separators[0][:1], self.year_at
+
 
 def clean(line: str) -> str:
     """A line without invisible marks, its spaces made plain: what a header is looked for in."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
+from typing import NamedTuple
 
 from twin.ingest.calendars import gregorian, year_of
 from twin.ingest.day_periods import hour_of_day, period_of
@@ -15,24 +16,38 @@ _CLOCK = re.compile(r"(\D*)(\d{1,2})\D+(\d{1,2})(?:\D+(\d{1,2}))?(\D*)")
 _MANY = 100_000
 
 
-def fields_of(text: str) -> tuple[tuple[int, ...], int | None]:
-    """The numbers of a date as they stand, and the index of the one that is certainly the year."""
-    parts = _FIELD.findall(clean(text))
-    numbers = tuple(year_of(part) or 0 for part in parts)
+class Fields(NamedTuple):
+    """The numbers of a date as they stand.
+
+    `form` tells the dates of two exports apart that were joined to one file: the first separator, and the index of
+    the number that is certainly the year.
+    """
+
+    numbers: tuple[int, ...]
+    form: tuple[str, int | None]
+
+
+def fields_of(text: str) -> Fields:
+    """The numbers of a date."""
+    plain = clean(text)
+    parts = _FIELD.findall(plain)
     year_at = next((i for i, part in enumerate(parts) if len(part) > 2 or part[0].isalpha()), None)
-    return numbers, year_at
+    separator = plain[len(parts[0]) : len(parts[0]) + 1] if parts else ""
+    return Fields(tuple(year_of(part) or 0 for part in parts), (separator, year_at))
 
 
 class Stamps:
     """Turns a header's date and time into a datetime. The same text is never read twice.
 
     Attributes:
-        orders: by the index of the year field, None for two-digit years.
+        orders: by the form of a date, see `Fields`.
         twelve_hours: whether the times carry a day period.
         latest: the day the file was written, as far as known.
     """
 
-    def __init__(self, orders: Mapping[int | None, DateOrder], *, twelve_hours: bool, latest: datetime | None) -> None:
+    def __init__(
+        self, orders: Mapping[tuple[str, int | None], DateOrder], *, twelve_hours: bool, latest: datetime | None
+    ) -> None:
         self.orders = orders
         self.twelve_hours = twelve_hours
         self.latest = latest
@@ -54,13 +69,13 @@ class Stamps:
         return None if found is None or hour is None else datetime.combine(found, hour)
 
     def _date(self, text: str) -> date | None:
-        numbers, year_at = fields_of(text)
+        numbers, form = fields_of(text)
         latest = self.latest.date() if self.latest else None
         if len(numbers) == 2:  # no year: the newest that is not in the future
             ends = latest or date(2016, 12, 31)
             found = gregorian(ends.year, numbers[0], numbers[1])
             return found if found is None or found <= ends else gregorian(ends.year - 1, numbers[0], numbers[1])
-        order = self.orders.get(year_at)
+        order = self.orders.get(form)
         if len(numbers) != 3 or order is None:
             return None
         year, month, day = (numbers[order.index(letter)] for letter in "ymd")
