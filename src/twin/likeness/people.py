@@ -1,0 +1,42 @@
+"""People: what the others in the chat wrote, grouped so that each group has enough text to compare with."""
+
+from collections.abc import Sequence
+
+from twin.domain.examples import Example, Role, Split
+from twin.likeness.models import counted
+
+LEAST = 12_000
+"""Characters of a group."""
+_MOST = 12
+
+
+def own(examples: Sequence[Example], split: Split) -> list[str]:
+    """The owner's replies, in order."""
+    return ["\n".join(turn.messages) for example in examples if example.split is split for turn in counted(example)]
+
+
+def others(examples: Sequence[Example], *, least: int = LEAST) -> list[list[str]]:
+    """Replies of the others, a group for each who wrote at least `least` characters, most first; the rest together.
+
+    Those who wrote less are joined, several to a group, in the order of their names. In a chat of two there is one
+    group. Groups shorter than `least` are left out unless there is nothing else.
+    """
+    replies: dict[str, dict[str, None]] = {}
+    for example in examples:
+        for turn in example.turns:
+            if turn.role is Role.OTHER:
+                # Contexts overlap: what stands in two examples was written once.
+                replies.setdefault(turn.name, {})["\n".join(turn.messages)] = None
+    groups = {name: list(texts) for name, texts in replies.items() if _size(texts) >= least}
+    found = sorted(groups.values(), key=_size, reverse=True)
+    joined: list[str] = []
+    for name in sorted(replies.keys() - groups.keys()):
+        joined += replies[name]
+        if _size(joined) >= least:
+            found.append(joined)
+            joined = []
+    return found[:_MOST] or ([joined] if joined else [])
+
+
+def _size(texts: Sequence[str] | dict[str, None]) -> int:
+    return sum(map(len, texts))
