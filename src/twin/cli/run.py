@@ -56,6 +56,7 @@ def run(
 
 def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begin: str | None = None) -> "Run":
     """Start or go on with a run, show it until it is over, and sum it up. Raises TwinError where it failed."""
+    from twin.base import models
     from twin.cli.summary import summary
     from twin.cli.watch import show
     from twin.domain.runs import RunState, Stage
@@ -68,6 +69,8 @@ def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begi
     run, resumed = start(
         twin, options, begin=stage, records=platform.records, runner=platform.runner, now=datetime.now(UTC)
     )
+    if twin.base == models.DEFAULT:
+        click.echo(f"Gemma comes under Google's terms, {models.GEMMA_TERMS}; training with it accepts them.", err=True)
     if resumed:
         click.echo(f"Going on with the run that began at {run.created_at.astimezone():%Y-%m-%d %H:%M}.", err=True)
     with _working(invocation, run) as sleep:
