@@ -327,7 +327,7 @@ def test_two_chats_of_one_file_name_stay_two(tmp_path: Path) -> None:
 def test_the_owner_deleted_a_message(tmp_path: Path) -> None:
     report = chat(tmp_path, "01/02/21, 10:00 - Ana: x\n01/02/21, 10:01 - Bo: You deleted this message\n").report
     assert report.owner == "Bo"
-    assert report.owner_evidence == "1 messages that the person who exported deleted"
+    assert report.owner_evidence == "who exported the chat deleted 1 of their messages"
 
 
 def test_the_owner_is_not_whom_the_file_names(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def _proof(order: DateOrder, steps: Sequence[tuple[int, int, int]]) -> str:
     over = sum(fields[day] > 12 for fields in steps)
     place = ("first", "second", "third")
     if over and day < 3:
-        return f"{over} dates have a value over 12 in the {place[day]} place, none in the {place[month]}"
+        have = "date has" if over == 1 else "dates have"
+        return f"{over} {have} a value over 12 in the {place[day]} place, none in the {place[month]}"
     return f"the {place[year]} place holds the year"
 
 

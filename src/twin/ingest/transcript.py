@@ -10,9 +10,9 @@ from twin.ingest.encoding import detect, open_text
 from twin.ingest.export import Export, File, Options, Report
 
 PLATFORM = "transcript"
-_PLAIN = re.compile(r"(?P<name>[^\s:*_#>|=<{\[\"'`][^:\n*=|<>{}\"`]{0,39}?) ?:(?:[ \t]+(?P<text>\S.*)|$)")
+_PLAIN = re.compile(r"(?P<name>[^\s:*_#>|=<{\[\"'`][^:\n*=|<>{}\"`]{0,39}?) ?:(?:[ \t]+(?P<text>\S.*)|[ \t]*$)")
 _BOLD = re.compile(
-    r"(?:\*\*|__)(?P<name>[^\s:*][^:\n*]{0,39}?)(?::(?:\*\*|__)|(?:\*\*|__) ?:)(?:[ \t]+(?P<text>\S.*)|$)"
+    r"(?:\*\*|__)(?P<name>[^\s:*][^:\n*]{0,39}?)(?::(?:\*\*|__)|(?:\*\*|__) ?:)(?:[ \t]+(?P<text>\S.*)|[ \t]*$)"
 )
 _MANY_WORDS = 5
 

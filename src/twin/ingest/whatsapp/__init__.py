@@ -110,7 +110,7 @@ def _conclude(texts: Sequence[Text], chat: str, report: Report) -> None:
     you = sorted(name for name in senders if fold(name) in phrases().you)
     if own:
         report.owner, count = own.most_common(1)[0]
-        report.owner_evidence = f"{count} messages that the person who exported deleted"
+        report.owner_evidence = f"who exported the chat deleted {count} of their messages"
     elif len(you) == 1 and (report.dialect.startswith("web") or len(senders) > 1):
         report.owner, report.owner_evidence = you[0], "the name WhatsApp gives to the person who exports"
     elif chat in senders and len(senders) == 2:
