@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from twin.base.keras import keras
+from twin.base.rows import Batch
 
 _CHUNK = 64
 """Places for which the output layer is computed at once: 64 x 262,144 scores are 67 MB."""
@@ -46,6 +47,14 @@ def _block(block: Any, x: Any, mask: Any) -> Any:
     y = block.pre_ffw_norm(x)
     y = keras.activations.gelu(block.gating_ffw(y), approximate=True) * block.gating_ffw_2(y)
     return x + block.post_ffw_norm(block.ffw_linear(y))
+
+
+def predicted_nats(backbone: Any, batch: Batch, *, frozen_below: int = 0, remat: bool = False) -> Any:
+    """Nats of each predicted token of a batch, (places,)."""
+    states = hidden_states(backbone, batch.tokens, batch.segments, frozen_below=frozen_below, remat=remat)
+    states = states.reshape(-1, states.shape[-1])[batch.places]
+    embedding = backbone.token_embedding.embeddings.value
+    return token_losses(states, embedding.astype(states.dtype), batch.targets)
 
 
 @jax.custom_vjp

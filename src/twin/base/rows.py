@@ -6,7 +6,7 @@ of rows with the places whose next token is predicted; the output layer is compu
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,8 @@ class Tokens:
     words: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows ready for the model.
+class Batch(NamedTuple):
+    """Rows ready for the model. A tuple of arrays, so that compiled functions take it as it is.
 
     Attributes:
         tokens: (rows, length), 0 where nothing stands.

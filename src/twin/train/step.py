@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin.base.forward import hidden_states, token_losses
+from twin.base.forward import predicted_nats
 from twin.base.keras import keras
 from twin.base.lora import Lora
 from twin.base.rows import Batch
@@ -28,11 +28,11 @@ class Stepper:
         self.state: list[Any] = [variable.value for variable in self.optimizer.variables]
         rate = next(i for i, one in enumerate(self.optimizer.variables) if one is self.optimizer.learning_rate)
 
-        def loss(weights: Any, frozen: Any, batch: Any) -> Any:
+        def loss(weights: Any, frozen: Any, batch: Batch) -> Any:
             nats = self._nats(weights, frozen, batch, frozen_below=frozen_below, remat=config.remat)
-            return (nats * batch["learned"]).sum() / batch["learned"].sum()
+            return (nats * batch.learned).sum() / batch.learned.sum()
 
-        def gradient(weights: Any, frozen: Any, batch: Any) -> Any:
+        def gradient(weights: Any, frozen: Any, batch: Batch) -> Any:
             return jax.value_and_grad(loss)(weights, frozen, batch)
 
         def update(weights: Any, state: Any, gradients: Any, learning_rate: Any) -> Any:
@@ -51,7 +51,7 @@ class Stepper:
         total: Any = None
         losses: list[Any] = []
         for batch in group:
-            loss, gradients = self._gradient(self.weights, self._frozen, _arrays(batch))
+            loss, gradients = self._gradient(self.weights, self._frozen, batch)
             losses.append(loss)
             total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
         mean = [one / len(group) for one in total]
@@ -60,32 +60,17 @@ class Stepper:
 
     def judge(self, batch: Batch) -> Any:
         """Nats of each predicted token of a batch, (places,)."""
-        return np.asarray(self._judge(self.weights, self._frozen, _arrays(batch)))
+        return np.asarray(self._judge(self.weights, self._frozen, batch))
 
     def adopt(self) -> None:
         """Write the weights into the adapter's variables."""
         for variable, value in zip(self._lora.variables, self.weights, strict=True):
             variable.assign(value)
 
-    def _nats(self, weights: Any, frozen: Any, batch: Any, *, frozen_below: int = 0, remat: bool = False) -> Any:
+    def _nats(self, weights: Any, frozen: Any, batch: Batch, *, frozen_below: int = 0, remat: bool = False) -> Any:
         mapping = [
             *zip(self._lora.variables, weights, strict=True),
             *zip(self._backbone.variables, frozen, strict=True),
         ]
         with keras.StatelessScope(state_mapping=mapping):
-            states = hidden_states(
-                self._backbone, batch["tokens"], batch["segments"], frozen_below=frozen_below, remat=remat
-            )
-            states = states.reshape(-1, states.shape[-1])[batch["places"]]
-            embedding = self._backbone.token_embedding.embeddings.value
-            return token_losses(states, embedding.astype(states.dtype), batch["targets"])
-
-
-def _arrays(batch: Batch) -> dict[str, Any]:
-    return {
-        "tokens": batch.tokens,
-        "segments": batch.segments,
-        "places": batch.places,
-        "targets": batch.targets,
-        "learned": batch.learned,
-    }
+            return predicted_nats(self._backbone, batch, frozen_below=frozen_below, remat=remat)

@@ -1,0 +1,70 @@
+"""How likely a model finds what somebody wrote: nats of the owner's words, for many examples at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from twin.base import keras as base_keras
+from twin.base.adapter import LoraAdapter
+from twin.base.forward import predicted_nats
+from twin.base.keras import keras
+from twin.base.lora import merge
+from twin.base.models import Base
+from twin.base.rows import Batch, Tokens, batches, continuation, sequence
+from twin.domain.examples import Example, Turn
+
+
+class Scorer:
+    """A base model that scores, with one adapter at a time merged into its kernels."""
+
+    def __init__(self, base: Base, *, length: int = 512, rows: int = 2, dtype: str = "float32") -> None:
+        """Load the base. `length` is the longest example in tokens; of longer ones the oldest context goes."""
+        self._base = base
+        self._length = length
+        self._rows = rows
+        self._backbone = base_keras.load(base, dtype=dtype)
+        self._merged: LoraAdapter | None = None
+
+        def nats(weights: Any, batch: Batch) -> Any:
+            mapping = zip(self._backbone.variables, weights, strict=True)
+            with keras.StatelessScope(state_mapping=list(mapping)):
+                return predicted_nats(self._backbone, batch)
+
+        self._nats = jax.jit(nats)
+
+    def examples(self, examples: Sequence[Example], *, adapter: LoraAdapter | None) -> list[float]:
+        """Nats of the owner's counted words in each example; 0.0 where an example has none."""
+        return self._score([sequence(self._base, one, longest=self._length) for one in examples], adapter)
+
+    def replies(
+        self, asked: Sequence[Sequence[Turn]], *, adapter: LoraAdapter | None, preambles: Sequence[str] = ()
+    ) -> list[float]:
+        """Nats of the last turn of each conversation, given the turns (and the preamble) before it."""
+        before = preambles or [""] * len(asked)
+        tokens = [
+            continuation(self._base, turns, longest=self._length, preamble=preamble)
+            for turns, preamble in zip(asked, before, strict=True)
+        ]
+        return self._score(tokens, adapter)
+
+    def _score(self, tokens: Sequence[Tokens | None], adapter: LoraAdapter | None) -> list[float]:
+        self._use(adapter)
+        present = [index for index, one in enumerate(tokens) if one is not None]
+        given = [one for one in tokens if one is not None]
+        weights = [variable.value for variable in self._backbone.variables]
+        totals = np.zeros(len(tokens))
+        for batch in batches(given, rows=self._rows, length=self._length):
+            nats = np.asarray(self._nats(weights, batch)) * batch.words
+            np.add.at(totals, np.asarray(present)[batch.owners], nats)
+        return totals.tolist()
+
+    def _use(self, adapter: LoraAdapter | None) -> None:
+        if adapter is self._merged:
+            return
+        if self._merged is not None:
+            merge(self._backbone, self._merged, sign=-1)
+        if adapter is not None:
+            merge(self._backbone, adapter)
+        self._merged = adapter
