@@ -2,9 +2,11 @@
 
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from twin.domain.ports import ChatModel, ObjectStore, RecordStore, Runner
@@ -13,6 +15,7 @@ from twin.errors import SettingsError
 from twin.settings import Settings, without_password
 
 if TYPE_CHECKING:
+    from twin.backends.gcp.bigquery import BigQueryRecordStore
     from twin.backends.local.worker import Worker
     from twin.serve.llama import LlamaChat
     from twin.serve.voice import Voice
@@ -67,7 +70,11 @@ class Platform:
             from twin.backends.local.objects import FolderObjectStore
 
             return FolderObjectStore(Path(address.removeprefix("file:").removeprefix("//")).expanduser())
-        raise _unknown("TWIN_OBJECTS", address, "file:FOLDER")
+        if address.startswith("gs://"):
+            with _extra("gcp"):
+                from twin.backends.gcp.storage import BucketObjectStore
+            return BucketObjectStore(address.removeprefix("gs://").rstrip("/"))
+        raise _unknown("TWIN_OBJECTS", address, "file:FOLDER or gs://BUCKET")
 
     @cached_property
     def records(self) -> RecordStore:
@@ -78,7 +85,22 @@ class Platform:
 
             _ = self.folder
             return SqlRecordStore(Database(address))
-        raise _unknown("TWIN_RECORDS", address, "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+        if address.startswith("bigquery://"):
+            with _extra("gcp"):
+                from twin.backends.gcp.bigquery import BigQueryRecordStore
+            store = BigQueryRecordStore(*_two("TWIN_RECORDS", address, "bigquery://", "PROJECT/DATASET"))
+            return self._through_outbox(store) if self.settings.web else store
+        known = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or bigquery://PROJECT/DATASET"
+        raise _unknown("TWIN_RECORDS", address, known)
+
+    def _through_outbox(self, store: "BigQueryRecordStore") -> RecordStore:
+        """The web app has a database of its own, in which what it saves is safe until BigQuery has it."""
+        from twin.backends.gcp.outbox import OutboxRecordStore
+        from twin.backends.local.database import Database
+
+        outbox = OutboxRecordStore(Database(self.settings.web), store)
+        Thread(target=outbox.deliver_until, args=(Event(),), name="outbox", daemon=True).start()
+        return outbox
 
     @cached_property
     def runner(self) -> Runner:
@@ -86,7 +108,16 @@ class Platform:
             from twin.backends.local.worker import Queue
 
             return Queue(self.folder / "queue", self.records)
-        raise _unknown("TWIN_RUNNER", self.settings.runner, "worker:")
+        if self.settings.runner.startswith("pubsub:"):
+            with _extra("gcp"):
+                from twin.backends.gcp.pubsub import PubSubRunner, Topic
+            return PubSubRunner(Topic(*_two("TWIN_RUNNER", self.settings.runner, "pubsub:", "PROJECT/TOPIC")))
+        if self.settings.runner.startswith("vertex:"):
+            with _extra("gcp"):
+                from twin.backends.gcp.vertex import VertexAddress, VertexRunner
+            objects, records = self.settings.objects_address, self.settings.records_address
+            return VertexRunner(VertexAddress.parse(self.settings.runner, objects=objects, records=records))
+        raise _unknown("TWIN_RUNNER", self.settings.runner, "worker:, pubsub:PROJECT/TOPIC or vertex:PROJECT/REGION?…")
 
     def chat(self, base: str) -> ChatModel:
         """Who answers for the twins on a base model; an adapter's id is that of its run. Loads nothing yet."""
@@ -135,3 +166,19 @@ class Platform:
 
 def _unknown(variable: str, address: str, known: str) -> SettingsError:
     return SettingsError(f"{variable}={without_password(address)} is of no kind that twin knows. Give {known}.")
+
+
+def _two(variable: str, address: str, prefix: str, form: str) -> tuple[str, str]:
+    first, _, second = address.removeprefix(prefix).partition("/")
+    if not first or not second or "/" in second:
+        raise _unknown(variable, address, prefix + form)
+    return first, second
+
+
+@contextmanager
+def _extra(name: str) -> Generator[None]:
+    """An import that needs an extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"{error.name} is not installed. Run: pip install 'twin[{name}]'") from error

@@ -12,8 +12,9 @@ from twin.errors import SettingsError
 PREFIX = "TWIN_"
 
 
-def _setting(default: str, meaning: str, *, shown: str | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "shown": shown or default})
+def _setting(default: str, meaning: str, *, shown: str | None = None, secret: bool = False) -> Any:
+    shown = f"`{default}`" if shown is None else f"`{shown}`" if "$" in shown else shown
+    return field(default=default, metadata={"meaning": meaning, "shown": shown, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,7 +33,11 @@ class Settings:
         "`bigquery://PROJECT/DATASET`",
         shown="sqlite:///$TWIN_HOME/twin.db",
     )
-    runner: str = _setting("worker:", "who does the training: `worker:` (this machine) or `pubsub:PROJECT/TOPIC`")
+    runner: str = _setting(
+        "worker:",
+        "who does the training: `worker:` (this machine), `pubsub:PROJECT/TOPIC`, or in the function that this starts "
+        "`vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL`",
+    )
     chat: str = _setting("llama:", "who answers: `llama:` (this machine) or `vllm:URL`")
     base: str = _setting(
         "gemma3-270m",
@@ -57,6 +62,9 @@ class Settings:
     mail_from: str = _setting("twin@localhost", "the sender of the web app's mail")
     admins: str = _setting(
         "", "the e-mail addresses, separated by commas, of those who may see the admin page", shown="the first account"
+    )
+    telegram_token: str = _setting(
+        "", "what Telegram's BotFather gave for `twin bot telegram`", shown="none", secret=True
     )
 
     @classmethod
@@ -97,8 +105,9 @@ class Settings:
 
     def __repr__(self) -> str:
         # Settings end up in tracebacks and logs; a database address may hold a password.
-        values = (f"{item.name}={without_password(getattr(self, item.name))!r}" for item in fields(self))
-        return f"Settings({', '.join(values)})"
+        values = {item.name: without_password(getattr(self, item.name)) for item in fields(self)}
+        values |= {item.name: "***" for item in fields(self) if item.metadata["secret"] and values[item.name]}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def table() -> list[tuple[str, str, str]]:

@@ -114,14 +114,6 @@ def test_a_signed_put_lands_where_the_url_says(signing: Any, emulator: str, tmp_
     assert (tmp_path / "a").read_bytes() == b"chat..1"
 
 
-def test_one_of_many_claims_wins() -> None:
-    store: Any = backends.bucket_store(emulators.fake_gcs())
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(lambda _: store.claim("t1/claims/c1"), range(8))) == [False] * 7 + [True]
-    store.delete("t1/")
-    assert store.claim("t1/claims/c1")
-
-
 def test_many_pages_are_listed_and_deleted(tmp_path: Path) -> None:
     store: Any = backends.bucket_store(emulators.fake_gcs())
     (tmp_path / "x").write_bytes(b"x")
@@ -160,8 +152,6 @@ class TestFaults:
         assert (tmp_path / "b").read_bytes() == b"abc"
         proxy.plan = [fault]
         assert list(store.keys("t1/")) == ["t1/a"]
-        proxy.plan = [fault]
-        assert store.claim("t1/claims/c")
         proxy.plan = [fault, fault]
         store.delete("t1/")
         assert list(store.keys("t1/")) == []
@@ -196,6 +186,12 @@ class TestFaults:
         with pytest.raises(error, match=says):
             list(store.keys("t1/"))
         assert len(proxy.seen) == 1
+
+    def test_a_version_is_dropped_and_never_a_newer_one(self, store: Any, proxy: faulty.FaultyProxy) -> None:
+        store.drop("t1/inbox/Chat with Zoë.zip", 17)
+        assert "ifGenerationMatch=17" in proxy.seen[-1]
+        proxy.plan = [412]
+        store.drop("t1/inbox/Chat with Zoë.zip", 17)
 
     def test_a_used_up_quota_says_which(self, store: Any, proxy: faulty.FaultyProxy) -> None:
         proxy.plan = [429] * 1000

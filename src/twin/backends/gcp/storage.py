@@ -5,6 +5,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,29 +62,28 @@ class BucketObjectStore:
         with self._service.reached(f"storing {key}"):
             blob.upload_from_filename(source, content_type="application/octet-stream", checksum="crc32c", **self._call)
 
-    def claim(self, key: str) -> bool:
-        """Make an empty object unless there is one: True for exactly one of many callers, a lock with no holder."""
-        blob = self._bucket.blob(_checked(key))
-        # A retry that finds the claim made cannot know by whom; the mark tells.
-        blob.metadata = {"claim": uuid4().hex}
-        with self._service.reached(f"claiming {key}"):
-            try:
-                blob.upload_from_string(b"", if_generation_match=0, **self._call)
-            except PreconditionFailed:
-                there = self._bucket.get_blob(key, **self._call)
-                return there is not None and there.metadata == blob.metadata
-        return True
-
     def get(self, key: str, target: Path) -> None:
+        self._fetch(self._bucket.blob(_checked(key)), target)
+
+    def take(self, name: str, generation: int, target: Path) -> None:
+        """Fetch one version of an object that may have any name. Raises NotFoundError where that version is gone."""
+        self._fetch(self._bucket.blob(name, generation=generation), target)
+
+    def drop(self, name: str, generation: int) -> None:
+        """Delete one version of an object, never a newer one under the same name."""
+        with self._service.reached("deleting an object"), suppress(NotFound, PreconditionFailed):
+            self._bucket.blob(name).delete(if_generation_match=generation, **self._call)
+
+    def _fetch(self, blob: Any, target: Path) -> None:
         incoming = target.with_name(f".incoming-{uuid4().hex}")
         try:
-            with self._service.reached(f"fetching {key}"):
+            with self._service.reached("fetching an object"):
                 try:
-                    self._bucket.blob(_checked(key)).download_to_filename(incoming, checksum="crc32c", **self._call)
+                    blob.download_to_filename(incoming, checksum="crc32c", **self._call)
                 except NotFound as error:
                     if "bucket does not exist" in str(error):
                         raise
-                    raise NotFoundError(f"There is no object {key} in gs://{self._bucket.name}.") from error
+                    raise NotFoundError(f"There is no object {blob.name} in gs://{self._bucket.name}.") from error
             incoming.replace(target)
         finally:
             incoming.unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""Vertex AI Pipelines: starts and stops the pipeline of a run."""
+
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+from google.api_core import exceptions as google_errors
+from google.api_core import retry as google_retry
+from google.cloud import aiplatform_v1
+from requests import exceptions as http_errors
+
+from twin.backends.gcp.faults import DEADLINE_S, Service
+from twin.domain.runs import Run, RunState
+from twin.errors import SettingsError
+
+ENDED = frozenset(
+    {
+        aiplatform_v1.PipelineState.PIPELINE_STATE_SUCCEEDED,
+        aiplatform_v1.PipelineState.PIPELINE_STATE_FAILED,
+        aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLING,
+        aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLED,
+    }
+)
+
+TRANSIENT = google_retry.if_exception_type(
+    google_errors.BadGateway,
+    google_errors.GatewayTimeout,
+    google_errors.InternalServerError,
+    google_errors.ServiceUnavailable,
+    google_errors.TooManyRequests,
+    http_errors.ConnectionError,
+    http_errors.Timeout,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VertexAddress:
+    """Where pipelines run, and as whom.
+
+    Attributes:
+        template: the compiled pipeline; its images name the version of the code that runs.
+        objects: the bucket's address, `gs://BUCKET`, which the stages use too.
+        records: the address of the records, which the stages use too.
+        account: the service account of the stages; "" for the project's default.
+    """
+
+    project: str
+    region: str
+    template: Path
+    objects: str
+    records: str
+    account: str = ""
+
+    @classmethod
+    def parse(cls, address: str, *, objects: str, records: str) -> "VertexAddress":
+        """`vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL`. Raises SettingsError."""
+        parts = urlsplit(address)
+        options = dict(parse_qsl(parts.query))
+        project, _, region = parts.path.partition("/")
+        if not (project and region and options.get("pipeline")) or not options.keys() <= {"pipeline", "account"}:
+            raise SettingsError(
+                f"{address} is no address of Vertex AI. Give vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL."
+            )
+        return cls(project, region, Path(options["pipeline"]), objects, records, options.get("account", ""))
+
+
+class VertexRunner:
+    """The runner that really runs: one pipeline job for each time that a run is asked for.
+
+    It speaks to Vertex AI by the generated client, in JSON. The larger SDK's `PipelineJob.submit` also asks other
+    services who owns the bucket, and makes one where it may not look.
+
+    Args:
+        client: a `google.cloud.aiplatform_v1.PipelineServiceClient`; None connects with the machine's own credentials.
+    """
+
+    def __init__(self, address: VertexAddress, *, client: Any = None, deadline_s: float = DEADLINE_S) -> None:
+        self._address = address
+        self._service = Service(
+            name=f"Vertex AI in {address.region}",
+            project=address.project,
+            api="aiplatform.googleapis.com",
+            create=f"make cloud-up PROJECT={address.project} REGION={address.region}",
+            grant=f"gcloud projects add-iam-policy-binding {address.project} --member=serviceAccount:ACCOUNT "
+            "--role=roles/aiplatform.user, and give it roles/iam.serviceAccountUser on the stages' account",
+            quota="the custom training quota of the accelerator",
+        )
+        retry = google_retry.Retry(predicate=TRANSIENT, initial=0.2, maximum=8, timeout=deadline_s)
+        self._call: dict[str, Any] = {"retry": retry, "timeout": deadline_s / 4}
+        with self._service.reached("connecting"):
+            self._client: Any = client or aiplatform_v1.PipelineServiceClient(
+                transport="rest", client_options={"api_endpoint": f"{address.region}-aiplatform.googleapis.com"}
+            )
+        self._parent = f"projects/{address.project}/locations/{address.region}"
+
+    def submit(self, run: Run) -> None:
+        """Start the pipeline of a run. Asked twice for the same, Vertex AI refuses the second, which is right."""
+        with self._service.reached(f"starting run {run.id}"):
+            try:
+                self._client.create_pipeline_job(
+                    parent=self._parent,
+                    pipeline_job=pipeline_job(self._address, run),
+                    pipeline_job_id=job_id(run),
+                    **self._call,
+                )
+            except google_errors.Conflict:
+                return  # delivered twice, or the answer to an earlier try was lost
+
+    def cancel(self, run: Run) -> None:
+        """Stop every pipeline of a run that is under way; none is no error."""
+        request = {"parent": self._parent, "filter": f'labels.run="{run.id}"'}
+        with self._service.reached(f"stopping run {run.id}"):
+            for job in self._client.list_pipeline_jobs(request=request, **self._call):
+                if job.state not in ENDED:
+                    self._client.cancel_pipeline_job(name=job.name, **self._call)
+
+
+def pipeline_job(address: VertexAddress, run: Run) -> Any:
+    """The job of a run, as Vertex AI takes it. Raises SettingsError where the pipeline asks for something else."""
+    try:
+        spec = yaml.safe_load(address.template.read_text("utf-8"))
+        wanted = {name: of["parameterType"] for name, of in spec["root"]["inputDefinitions"]["parameters"].items()}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{address.template} is no compiled pipeline ({type(error).__name__}). Make it with: "
+            "python -m twin.pipeline.kubeflow"
+        ) from error
+    values = {"run": run.id, "objects": address.objects, "records": address.records}
+    if wanted != dict.fromkeys(values, "STRING"):
+        raise SettingsError(f"{address.template} takes the parameters {wanted}, not {sorted(values)}. Compile it anew.")
+    return aiplatform_v1.PipelineJob(
+        display_name=f"run {run.id}",
+        pipeline_spec=spec,
+        runtime_config=aiplatform_v1.PipelineJob.RuntimeConfig(
+            # Below the twin's prefix, so that deleting the twin deletes this too.
+            gcs_output_directory=f"{address.objects}/{run.twin_id}/runs/{run.id}/pipeline",
+            parameter_values=values,
+        ),
+        service_account=address.account,
+        labels={"run": run.id, "twin": run.twin_id},
+    )
+
+
+def job_id(run: Run) -> str:
+    """The name of a run's pipeline job. A run that is gone on with is asked for at a later time, so it is another."""
+    if run.state is not RunState.QUEUED:
+        raise ValueError(f"run {run.id} is {run.state}; only a queued run is started")
+    return f"twin-{run.id}-{int(run.updated_at.timestamp() * 1000)}"
