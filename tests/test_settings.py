@@ -22,6 +22,14 @@ def test_home_moves_what_is_not_set_itself(tmp_path: Path) -> None:
     assert settings.records_address == "postgresql://u@h/d"
 
 
+def test_the_web_app_shares_the_records_where_they_are_sql(tmp_path: Path) -> None:
+    home = str(tmp_path)
+    assert Settings(home=home).web_address == f"sqlite:///{tmp_path}/twin.db"
+    assert Settings(home=home, records="postgresql://u@h/d").web_address == "postgresql://u@h/d"
+    assert Settings(home=home, records="bigquery://p/d").web_address == f"sqlite:///{tmp_path}/web.db"
+    assert Settings(home=home, web="postgresql://u@h/w").web_address == "postgresql://u@h/w"
+
+
 def test_a_misspelt_setting_is_an_error() -> None:
     with pytest.raises(SettingsError, match=r"TWIN_OBJECT is not a setting.*TWIN_OBJECTS"):
         Settings.load({"TWIN_OBJECT": "file:/x"})
@@ -30,6 +38,7 @@ def test_a_misspelt_setting_is_an_error() -> None:
 def test_a_password_is_never_shown() -> None:
     settings = Settings(records="postgresql+pg8000://ana:s3cret:x@db.example/twin")
     assert "s3cret" not in repr(settings)
+    assert "123:abc" not in repr(Settings(telegram_token="123:abc"))
     assert "db.example/twin" in repr(settings)
 
 
@@ -38,7 +47,7 @@ def test_the_documentation_lists_every_setting() -> None:
     rows = [
         tuple(cell.strip() for cell in line.strip("|").split("|")) for line in page.splitlines() if line[:3] == "| `"
     ]
-    assert rows == [(f"`{name}`", f"`{default}`", meaning) for name, default, meaning in table()]
+    assert rows == [(f"`{name}`", default, meaning) for name, default, meaning in table()]
 
 
 def test_a_started_process_gets_the_same_settings(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_beginning_later_builds_on_the_last_run_and_keeps_what_was_asked_of_it(p
     }
 
 
+def test_beginning_with_the_first_stage_does_everything_anew(place: Place, queue: Queue) -> None:
+    first, _ = started(place, queue, Stage.INGEST)
+    second, resumed = started(place, queue, Stage.INGEST, later=1)
+    assert not resumed
+    assert second != first
+    assert place.records.run(second).options == {}
+
+
 def test_beginning_later_needs_something_to_build_on(place: Place, queue: Queue) -> None:
     with pytest.raises(DataError, match="no run yet that did the stages before train"):
         started(place, queue, Stage.TRAIN)

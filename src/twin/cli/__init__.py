@@ -17,6 +17,7 @@ from twin.cli.export import export
 from twin.cli.invocation import Invocation
 from twin.cli.parse import parse
 from twin.cli.run import run
+from twin.cli.serve import bot, serve
 from twin.cli.stage import stage
 from twin.cli.status import status
 from twin.errors import TwinError
@@ -48,7 +49,7 @@ def group(invocation: Invocation, debug: bool) -> None:
     invocation.debug = debug
 
 
-for command in (demo, parse, create, run, status, chat, export, delete, stage):
+for command in (demo, parse, create, run, status, chat, export, serve, bot, delete, stage):
     group.add_command(command)
 
 

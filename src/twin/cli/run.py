@@ -36,7 +36,7 @@ class Duration(click.ParamType[float]):
 @click.command()
 @click.argument("name")
 @click.option(
-    "--from", "begin", type=click.Choice(STAGES[1:]), help="Begin at this stage, with what the last run did before it."
+    "--from", "begin", type=click.Choice(STAGES), help="Begin at this stage, with what the last run did before it."
 )
 @click.option("--budget", type=Duration(), help="How long training may take, like 30m.")
 @click.option("--max-messages", type=click.IntRange(min=1), help="Learn from the newest so many messages only.")

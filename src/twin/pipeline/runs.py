@@ -19,7 +19,8 @@ def start(
 
     Args:
         options: what is asked of the run: `budget_s`, `max_messages`.
-        begin: the first stage that is done anew; those before it are taken from the last run that did them.
+        begin: the first stage that is done anew; those before it are taken from the last run that did them. The
+            first of all makes a run of its own, whatever was broken off.
 
     Raises:
         DataError: the twin is not complete, or there is no run to take the earlier stages from.
@@ -34,7 +35,7 @@ def start(
             records.save(run)
         runner.submit(run)
         return run, True
-    if begin is not None:
+    if begin is not None and begin is not Stage.INGEST:
         order = list(Stage)
         sources = [
             run
