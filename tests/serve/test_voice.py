@@ -30,7 +30,7 @@ def test_an_untrained_twin_goes_on_from_its_owners_exchanges(
     model = open_chat(context=1024)
     bare = Voice(model, "Ben", None, sampling=sampling).reply(ASKED)
     assert bare.drew_on == ()
-    reply = Voice(model, "Ben", None, memory, sampling=sampling).reply(ASKED)
+    reply = Voice(model, "Ben", None, past=memory, sampling=sampling).reply(ASKED)
     assert reply.drew_on[-1].said == ("sold it to a school in Braga",)
     assert list(reply.pieces) != list(bare.pieces)
 
@@ -40,8 +40,8 @@ def test_a_trained_twin_is_reminded_only_where_that_is_switched_on(
 ) -> None:
     shutil.copy(adapter_files[0], published / "0.gguf")
     model = open_chat(context=1024)
-    assert Voice(model, "Ben", "0", memory).reply(ASKED).drew_on == ()
-    reminded = Voice(model, "Ben", "0", memory, remembers=True)
+    assert Voice(model, "Ben", "0", past=memory).reply(ASKED).drew_on == ()
+    reminded = Voice(model, "Ben", "0", past=memory, remembers=True)
     reply = reminded.reply(ASKED, sampling=Sampling(max_tokens=10))
     assert [exchange.said for exchange in reply.drew_on] == [("sold it to a school in Braga",)]
     assert list(reply.pieces)

@@ -28,25 +28,34 @@ class Voice:
     Attributes:
         adapter: id of its published adapter; None before the training, when the base speaks from examples.
         past: what the owner said before, where there is a memory.
+        partner: the name under which people talk with it, where they have none.
         remembers: whether a trained twin is reminded of past exchanges; the untrained one always is.
     """
 
     model: ChatModel
     speaker: str
     adapter: str | None
+    partner: str = "Friend"
     past: Memory | None = None
     remembers: bool = False
     sampling: Sampling = field(default_factory=Sampling)
 
-    def reply(self, turns: Sequence[Turn], *, sampling: Sampling | None = None, deadline_s: float = 60.0) -> Reply:
-        """What the twin says next. Errors are those of `ChatModel.reply`, when the pieces are read."""
+    def reply(
+        self, turns: Sequence[Turn], *, sampling: Sampling | None = None, setting: str = "", deadline_s: float = 60.0
+    ) -> Reply:
+        """What the twin says next. Errors are those of `ChatModel.reply`, when the pieces are read.
+
+        Args:
+            sampling: instead of the voice's own.
+            setting: what stands before everything else.
+        """
         drew_on, opening = self._reminded(turns)
         pieces = self.model.reply(
             turns,
             speaker=self.speaker,
             adapter=self.adapter,
             sampling=sampling or self.sampling,
-            preamble=opening,
+            preamble="\n\n".join(filter(None, (setting, opening))),
             deadline_s=deadline_s,
         )
         return Reply(pieces, tuple(drew_on))
