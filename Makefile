@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock clean
+.PHONY: help setup demo test lint types bench-parse fuzz-parse lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,12 @@ lint: $(VENV)/dev.stamp ## Style and the direction of imports
 
 types: $(VENV)/dev.stamp ## Types
 	@$(BIN)/basedpyright --level error
+
+bench-parse: $(VENV)/dev.stamp ## Parse a million messages, next to other parsers
+	@$(BIN)/python bench/parse.py $(ARGS)
+
+fuzz-parse: $(VENV)/dev.stamp ## Damage exports for five minutes and read them
+	@$(BIN)/python -m tests.fuzz_parse $(ARGS)
 
 # The lock files carry hashes and no index address; uv resolves, pip installs.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --overrides requirements/overrides.txt \

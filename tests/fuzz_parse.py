@@ -6,6 +6,7 @@ marked word may be lost without being counted. Seeds are printed, so that a fail
 """
 
 import argparse
+import faulthandler
 import random
 import re
 import sys
@@ -123,6 +124,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="more exports to damage")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, help="run this round only")
+    note = Path(".cache/fuzz-parse-seed")
+    parser.add_argument("--note", type=Path, default=note, help="holds the seed of the round, should the process die")
     options = parser.parse_args()
     samples = sorted(
         path
@@ -132,8 +135,11 @@ def main() -> None:
     )
     end = time.monotonic() + options.seconds
     seed, rounds, failures = (options.seed or int(time.time() * 1000) % 10**9), 0, 0
+    faulthandler.enable()
+    options.note.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         while time.monotonic() < end and failures < 10:
+            options.note.write_text(f"{seed}\n")
             wrong = attempt(seed, samples, Path(folder))
             rounds += 1
             if wrong:
