@@ -1,0 +1,95 @@
+"""Deleting a twin or an account: what will go is said first, and then it is gone."""
+
+import shutil
+from dataclasses import dataclass
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_login import logout_user
+from werkzeug.wrappers import Response
+
+from twin.domain.twins import Twin
+from twin.pipeline import deletion, keys
+from twin.web import access, limits
+from twin.web.accounts import right_password
+from twin.web.site import Site, site
+from twin.web.surveys import folder
+
+pages = Blueprint("removal", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """How much of a twin there is to delete."""
+
+    twin: Twin
+    uploads: int
+    trainings: int
+    files: int
+    conversations: int
+    corrections: int
+    links: int
+
+
+@pages.get("/twins/<twin_id>/delete")
+def ask_twin(twin_id: str) -> str:
+    twin = access.own_twin(twin_id, draft=None)
+    return render_template("removal/twin.html", twin=twin, goes=_goes(site(), twin))
+
+
+@pages.post("/twins/<twin_id>/delete")
+def twin(twin_id: str) -> Response:
+    found = access.own_twin(twin_id, draft=None)
+    delete_twin(site(), found)
+    flash(_("%(name)s is gone, and everything of it.", name=found.name))
+    return redirect(url_for("home.twins"))
+
+
+@pages.get("/account/delete")
+def ask_account() -> str:
+    return render_template("removal/account.html", goes=_all(site(), access.account().id))
+
+
+@pages.post("/account/delete")
+@limits.by_address
+def account() -> Response | tuple[str, int]:
+    here, who = site(), access.account()
+    if not right_password(request.form.get("password", "")):
+        problem = _("That is not your password.")
+        return render_template("removal/account.html", goes=_all(here, who.id), problem=problem), 400
+    for found in here.platform.records.twins(who.id):
+        delete_twin(here, found)
+    here.platform.records.forget(user_id=who.id)
+    here.store.forget_account(who.id)
+    logout_user()
+    session.clear()
+    flash(_("Your account is gone, and everything of it."))
+    return redirect(url_for("home.front"))
+
+
+def delete_twin(here: Site, found: Twin) -> None:
+    """Delete a twin everywhere, at once. Raises BusyError where its training does not stop."""
+    platform = here.platform
+    for upload in here.store.uploads.of_twin(found.id):
+        shutil.rmtree(folder(here, upload.id), ignore_errors=True)
+    deletion.delete(
+        found, objects=platform.objects, records=platform.records, runner=platform.runner, folder=platform.scratch
+    )
+    here.store.forget_twin(found.id)
+
+
+def _goes(here: Site, found: Twin) -> Goes:
+    store = here.store
+    return Goes(
+        found,
+        uploads=len(store.uploads.of_twin(found.id)),
+        trainings=len(here.platform.records.runs(found.id)),
+        files=sum(1 for _key in here.platform.objects.keys(keys.twin(found.id))),
+        conversations=len(store.conversations.listed(found.id, found.owner, limit=1_000_000)),
+        corrections=len(store.corrections.of_twin(found.id)),
+        links=len(store.invitations.shares(found.id)) + len(store.invitations.tests(found.id)),
+    )
+
+
+def _all(here: Site, account_id: str) -> list[Goes]:
+    return [_goes(here, found) for found in here.platform.records.twins(account_id)]

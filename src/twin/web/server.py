@@ -1,0 +1,66 @@
+"""The production server: waitress, and beside it the worker that trains."""
+
+import threading
+from collections.abc import Callable
+
+from flask import Flask
+from waitress.server import create_server
+
+from twin.errors import SettingsError
+from twin.platform import Platform
+from twin.web import training
+from twin.web.app import LOOPBACK, create_app
+from twin.web.faults import log_fault
+from twin.web.uploads import FORM_LARGEST
+
+THREADS = 96
+"""Each open stream of a reply or a training holds one."""
+LOOK_S = 2.0
+
+
+def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], object], worker: bool = True) -> None:
+    """Serve the web app until interrupted, and train what waits in the queue.
+
+    Args:
+        ready: told the address as soon as it answers.
+        worker: whether this process trains as well.
+
+    Raises:
+        SettingsError: it would be reachable from elsewhere without TWIN_URL, or the port is taken.
+    """
+    if f"[{host}]" not in LOOPBACK and host not in LOOPBACK and not platform.settings.url:
+        raise SettingsError(
+            f"Serving on {host} lets others in. Say under which address they come: TWIN_URL=https://twin.example.org"
+        )
+    app = create_app(platform)
+    try:
+        server = create_server(
+            app, host=host, port=port, threads=THREADS, max_request_body_size=FORM_LARGEST + (1 << 20), ident=None
+        )
+    except OSError as error:
+        raise SettingsError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from error
+    stop = threading.Event()
+    helpers = [threading.Thread(target=_tell, args=(app, stop), name="mail")]
+    if worker and (found := platform.worker):
+        helpers.append(threading.Thread(target=found.work, args=(stop,), name="worker"))
+    for helper in helpers:
+        helper.start()
+    shown = f"[{host}]" if ":" in host else host
+    ready(platform.settings.url or f"http://{shown}:{port}")
+    try:
+        server.run()
+    finally:
+        stop.set()
+        server.close()
+        for helper in helpers:
+            helper.join()
+
+
+def _tell(app: Flask, stop: threading.Event) -> None:
+    """Mail those whose twin is ready."""
+    while not stop.wait(LOOK_S):
+        try:
+            with app.app_context():
+                training.tell_who_waits(app.extensions["twin"])
+        except Exception as error:  # noqa: BLE001  the next round may do better
+            log_fault(error)

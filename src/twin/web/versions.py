@@ -1,0 +1,109 @@
+"""Likeness: how much a twin is like its person, version by version, and going back to an earlier one."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from twin.domain.runs import Run, RunState, Stage
+from twin.errors import NotFoundError
+from twin.likeness.figures import Figure
+from twin.pipeline import keys
+from twin.pipeline.execute import outcome
+from twin.web import access, estimates
+from twin.web.site import Site, site
+
+pages = Blueprint("versions", __name__)
+
+TOO_WIDE = 0.35
+"""An interval of a share wider than this says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One training that was finished.
+
+    Attributes:
+        number: from 1, in the order of the trainings.
+        prepared: what became of the chats, see the prepare stage.
+        report: the likeness report as JSON; empty where none was made.
+    """
+
+    number: int
+    run: Run
+    prepared: dict[str, Any]
+    report: dict[str, Any]
+
+    @property
+    def gain(self) -> float | None:
+        """How much better than the untouched base it predicts the owner's words, as a share of the base's loss."""
+        base, mine = self.run.figures.get("loss_base"), self.run.figures.get("loss_twin")
+        return (base - mine) / base if base and mine is not None else None
+
+    def figure(self, *names: str) -> Figure | None:
+        """A figure of the report; None where it was not measured."""
+        value: Any = self.report
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, int | float):
+            return Figure(value, value, value)
+        return Figure.from_json(value) if isinstance(value, dict) and "value" in value else None
+
+
+@pages.get("/twins/<twin_id>/likeness")
+def likeness(twin_id: str) -> str:
+    here, twin = site(), access.own_twin(twin_id)
+    versions = found(here, twin_id)
+    chosen = request.args.get("version", twin.run_id)
+    shown = next((one for one in versions if one.run.id == chosen), versions[-1] if versions else None)
+    return render_template(
+        "versions/likeness.html",
+        twin=twin,
+        versions=versions,
+        shown=shown,
+        too_wide=TOO_WIDE,
+        corrections_waiting=here.store.corrections.waiting(twin_id),
+        budgets=estimates.BUDGETS_S,
+    )
+
+
+@pages.post("/twins/<twin_id>/versions/<run_id>")
+def choose(twin_id: str, run_id: str) -> Response:
+    """From now on, this version answers."""
+    twin = access.own_twin(twin_id)
+    run = access.own_run(twin, run_id)
+    if run.state is not RunState.DONE:
+        abort(409)
+    site().platform.records.save(replace(twin, run_id=run.id))
+    flash(_("This version answers from now on."))
+    return redirect(url_for(".likeness", twin_id=twin_id, version=run_id))
+
+
+def found(here: Site, twin_id: str) -> list[Version]:
+    """The versions of a twin, oldest first."""
+    runs = [run for run in here.platform.records.runs(twin_id) if run.state is RunState.DONE]
+    with TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        return [
+            Version(number, run, _prepared(here, run, scratch), _report(here, run, scratch))
+            for number, run in enumerate(runs, 1)
+        ]
+
+
+def _prepared(here: Site, run: Run, scratch: Path) -> dict[str, Any]:
+    told = outcome(here.platform.objects, run, Stage.PREPARE, scratch=scratch)
+    return told.details if told else {}
+
+
+def _report(here: Site, run: Run, scratch: Path) -> dict[str, Any]:
+    file = scratch / keys.REPORT
+    try:
+        here.platform.objects.get(keys.run(run) + keys.REPORT, file)
+    except NotFoundError:
+        return {}
+    return json.loads(file.read_text("utf-8"))
