@@ -97,6 +97,7 @@ def test_3_the_same_command_goes_on_and_finishes(shell: Shell) -> None:
     out = shell.run("run", "me")
     assert "Kept 120 of 120 messages" in out
     assert "Loss on your held-out words" in out
+    assert "ended by themselves" in out
     run = shell.last_run()
     assert (run["state"], run["stage"], run["error"]) == ("done", "publish", None)
     assert run["options"] == {"budget_s": "10"}
@@ -119,7 +120,7 @@ def test_4_it_answers(shell: Shell) -> None:
     assert "/reset   begin a new conversation" in talk, "there is nothing to answer again at first"
 
 
-def test_5_beginning_later_takes_what_was_there(shell: Shell) -> None:
+def test_5_later_beginnings_take_what_was_there(shell: Shell) -> None:
     first = shell.last_run()
     shell.run("run", "me", "--from", "convert")
     run = shell.last_run()
@@ -127,6 +128,17 @@ def test_5_beginning_later_takes_what_was_there(shell: Shell) -> None:
     assert run["options"] == {"budget_s": "10", "from": "convert", "source": first["id"]}
     assert run["figures"] == first["figures"]
     assert json.loads(shell.run("status", "me", "--json"))["run_id"] == run["id"]
+
+
+def test_5_it_was_measured(shell: Shell) -> None:
+    report = json.loads(shell.run("report", "me", "--json", "--html", str(shell.folder / "report.html")))
+    assert set(report["loss"]) == {"base", "few_shot", "twin", "other_twin"}
+    assert report["loss"]["twin"]["value"] < report["loss"]["base"]["value"]
+    assert set(report["copying"]) == {"twin", "person"}
+    assert report["account"]["messages"] == 120
+    assert report["curve"]
+    assert "<html" in (shell.folder / "report.html").read_text("utf-8")
+    assert "Learned" in shell.run("report", "me")
 
 
 def test_6_other_programs_can_have_it(shell: Shell) -> None:

@@ -16,6 +16,7 @@ from twin.cli.demo import demo
 from twin.cli.export import export
 from twin.cli.invocation import Invocation
 from twin.cli.parse import parse
+from twin.cli.report import report
 from twin.cli.run import run
 from twin.cli.serve import bot, serve
 from twin.cli.stage import stage
@@ -49,7 +50,7 @@ def group(invocation: Invocation, debug: bool) -> None:
     invocation.debug = debug
 
 
-for command in (demo, parse, create, run, status, chat, export, serve, bot, delete, stage):
+for command in (demo, parse, create, run, status, chat, report, export, serve, bot, delete, stage):
     group.add_command(command)
 
 

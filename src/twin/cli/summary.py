@@ -17,6 +17,7 @@ def summary(invocation: Invocation, run: Run) -> None:
     found = {stage: outcome(platform.objects, run, stage, scratch=folder) or Outcome() for stage in Stage}
     _kept(out, found[Stage.PREPARE].details)
     _learned(out, found[Stage.TRAIN])
+    _alike(out, found[Stage.EVALUATE].figures)
 
 
 def _kept(out: "Console", details: dict[str, Any]) -> None:
@@ -45,3 +46,11 @@ def _learned(out: "Console", trained: Outcome) -> None:
         f"({(before - after) / before:.0%} lower); {trained.details['steps']:,} steps in "
         f"{trained.details['seconds'] / 60:.1f} minutes, {trained.figures['tokens_per_s']:,.0f} tokens/s."
     )
+
+
+def _alike(out: "Console", figures: dict[str, float]) -> None:
+    if figures:
+        out.print(
+            f"Of {figures['replies']:.0f} sample replies {figures.get('ended', 0):.0%} ended by themselves, and "
+            f"{figures['foreign']:.0f} held a letter of a script that you never use. More: twin report"
+        )

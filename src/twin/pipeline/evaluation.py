@@ -1,16 +1,22 @@
-"""Measuring how alike a twin is, with the model that answers for it."""
+"""Measuring how alike a stored twin is: its base and its adapter as the measures see them."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
+from twin.base import models
+from twin.base.adapter import LoraAdapter
 from twin.base.models import Base
-from twin.domain.events import Watcher, nobody
-from twin.domain.examples import Example, Role, Turn
+from twin.base.scoring import Scorer
+from twin.domain.examples import Example, Split, Turn
+from twin.domain.jsonl import read_examples
 from twin.domain.ports import ChatModel, Sampling
-from twin.likeness import Account, Extent, Model, Report, Sampled, Scored, Subjects, measure
+from twin.domain.runs import Stage
+from twin.errors import NotFoundError
+from twin.likeness import Account, Extent, Model, Report, Sampled, Scored, Subjects, exchanges, instant, measure
 from twin.likeness.models import characters
+from twin.pipeline import keys
+from twin.pipeline.work import Work
 from twin.prepare import identifiers
 from twin.prepare.redact import Redactor
 from twin.serve.voice import messages
@@ -18,72 +24,92 @@ from twin.serve.voice import messages
 ENDS_WITHIN = 120
 """Tokens. A reply that takes more has not ended by itself."""
 
+LONGEST = 1024
+"""Tokens of an example with what stands before it."""
 
-def evaluate(
-    examples: Sequence[Example],
-    *,
-    chat: ChatModel,
-    base: Base,
-    adapter: str,
-    speaker: str,
-    extent: Extent,
-    redactor: Redactor | None = None,
-    watch: Watcher = nobody,
-) -> Report:
-    """Compare the twin with the untouched base on what was held out.
+SHOWN = 2400
+"""Characters of past exchanges that the base is shown, to compare the twin with."""
 
-    Args:
-        redactor: knows the third parties of the chats, to notice where the twin names one.
+SEED = 17
+
+
+def evaluate(work: Work, extent: Extent) -> Report:
+    """Measure the twin of a run that is converted, on what was held out, and store the report.
 
     Raises:
         DataError: nothing is held out.
     """
+    examples = list(read_examples(work.fetch(keys.EXAMPLES)))
+    adapter = work.fetch(keys.ADAPTER)
+    base = models.find(work.twin.base, folder=work.bases)
+    scorer = Scorer(base, length=LONGEST, rows=1)
+    answers = work.chat(work.twin.base)
+    speaker = work.twin.speakers[0]
+    untouched = Model(_scores(scorer, None), _replies(answers, base, None, speaker))
+    twin = Model(_scores(scorer, LoraAdapter.load(adapter)), _replies(answers, base, work.run.id, speaker))
+    training = [example for example in examples if example.split is Split.TRAIN]
     subjects = Subjects(
-        base=model(chat, base, None, speaker=speaker),
-        twin=model(chat, base, adapter, speaker=speaker),
+        base=untouched,
+        twin=twin,
+        few_shot=instant(untouched, exchanges(training, characters=SHOWN, seed=SEED)) if extent.compared else None,
         identifiers=lambda text: len(identifiers.find(text)),
-        known=None if redactor is None else _counter(redactor),
+        known=_third_parties(work),
     )
-    return measure(examples, subjects, extent=extent, base_name=base.name, watch=watch)
+    report = measure(examples, subjects, extent=extent, base_name=base.name, seed=SEED, watch=work.watch)
+    report = replace(report, account=_account(work), curve=_curve(work))
+    file = work.scratch / keys.REPORT
+    file.write_text(json.dumps(report.to_json(), ensure_ascii=False), "utf-8")
+    work.store(keys.REPORT, file)
+    return report
 
 
-def with_history(report: Report, *, prepared: dict[str, Any], trained: str) -> Report:
-    """The report with what became of the messages, and with the curve of the training (`train.json`)."""
-    account = Account(
-        messages=prepared["messages"],
-        kept=prepared["kept"],
-        owner_messages=prepared["owner_messages"],
-        dropped=prepared["dropped"],
-        replaced=prepared["redacted"],
-    )
-    return replace(report, account=account, curve=tuple(json.loads(trained)["curve"]))
-
-
-def model(chat: ChatModel, base: Base, adapter: str | None, *, speaker: str) -> Model:
-    """A base with or without an adapter, as the measures see it."""
-
+def _scores(scorer: Scorer, adapter: LoraAdapter | None) -> Callable[[Sequence[Example]], list[Scored]]:
     def score(examples: Sequence[Example]) -> list[Scored]:
-        scored: list[Scored] = []
-        for example in examples:
-            nats = 0.0
-            for index, turn in enumerate(example.turns):
-                if index >= example.context and turn.role is Role.OWNER:
-                    nats -= chat.score(example.turns[: index + 1], adapter=adapter)
-            scored.append(Scored(nats, characters(example)))
-        return scored
+        nats = scorer.examples(examples, adapter=adapter)
+        return [Scored(one, characters(example)) for one, example in zip(nats, examples, strict=True)]
 
+    return score
+
+
+def _replies(
+    chat: ChatModel, base: Base, adapter: str | None, speaker: str
+) -> Callable[[Sequence[Turn], int], Sampled]:
     def reply(turns: Sequence[Turn], seed: int) -> Sampled:
         sampling = Sampling(seed=seed, max_tokens=ENDS_WITHIN + 8)
         said = tuple(messages(chat.reply(turns, speaker=speaker, adapter=adapter, sampling=sampling)))
         return Sampled(said, ended=len(base.vocabulary.encode("\n".join(said))) <= ENDS_WITHIN)
 
-    return Model(score, reply)
+    return reply
 
 
-def _counter(redactor: Redactor) -> Callable[[str], int]:
+def _third_parties(work: Work) -> Callable[[str], int] | None:
+    """Counts the third parties of the twin's chats in a text."""
+    mapping = work.scratch / "redaction.json"
+    try:
+        work.objects.get(keys.redaction(work.twin.id), mapping)
+    except NotFoundError:
+        return None
+    redactor = Redactor.from_json(mapping.read_text("utf-8"))
+
     def count(text: str) -> int:
         before = redactor.counts.total()
         redactor.text(text)
         return redactor.counts.total() - before
 
     return count
+
+
+def _account(work: Work) -> Account:
+    details = work.outcome(Stage.PREPARE).details
+    return Account(
+        messages=details["messages"],
+        kept=details["kept"],
+        owner_messages=details["owner_messages"],
+        dropped=details["dropped"],
+        replaced=details["redacted"],
+    )
+
+
+def _curve(work: Work) -> tuple[dict[str, float], ...]:
+    trained = json.loads(work.fetch(keys.ADAPTER + "train.json").read_text("utf-8"))
+    return tuple(trained["curve"])

@@ -1,6 +1,5 @@
 """The six stages: each fetches what it needs, calls the folder that does the work, and stores what came of it."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -132,33 +131,17 @@ def convert(work: Work) -> Outcome:
 
 def evaluate(work: Work) -> Outcome:
     """How alike the twin is."""
-    from twin.base import models
     from twin.likeness import QUICK
     from twin.pipeline import evaluation
 
     # Who gave the training little time does not want to wait long for its measures either.
     budget = float(work.run.options.get("budget_s", "inf"))
-    replies = round(min(QUICK.replies, max(10.0, budget / 3)))
-    report = evaluation.evaluate(
-        list(read_examples(work.fetch(keys.EXAMPLES))),
-        chat=work.chat(work.twin.base),
-        base=models.find(work.twin.base, folder=work.bases),
-        adapter=work.run.id,
-        speaker=work.twin.speakers[0],
-        extent=replace(QUICK, replies=replies, scored=min(replies, QUICK.scored)),
-        redactor=_redactor(work, []),
-        watch=work.watch,
-    )
-    report = evaluation.with_history(
-        report,
-        prepared=work.outcome(Stage.PREPARE).details,
-        trained=work.fetch(keys.ADAPTER + "train.json").read_text("utf-8"),
-    )
-    file = work.scratch / keys.REPORT
-    file.write_text(json.dumps(report.to_json(), ensure_ascii=False), "utf-8")
-    work.store(keys.REPORT, file)
-    ended = report.ended.value if report.ended else 0.0
-    return Outcome(figures={"gain": report.gain["base"].value, "ended": ended, "foreign": float(report.foreign)})
+    most = round(min(QUICK.replies, max(10.0, budget / 3)))
+    report = evaluation.evaluate(work, replace(QUICK, replies=most, scored=most))
+    figures = {"gain": report.gain["base"].value, "foreign": float(report.foreign), "replies": float(report.replies)}
+    if report.ended:
+        figures["ended"] = report.ended.value
+    return Outcome(figures=figures)
 
 
 def publish(work: Work) -> Outcome:
