@@ -19,6 +19,7 @@ PLATFORMS = (
     "discord_package",
     "imessage",
     "imessage_text",
+    "mail",
     "whatsapp",
     "transcript",
 )

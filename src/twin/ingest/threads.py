@@ -7,18 +7,23 @@ _BEGINNING = 200
 
 
 class Titles:
-    """Names for chats, so that no two chats share one."""
+    """Names for chats: no two chats share one, and a chat keeps its own."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, Hashable] = {}
+        self._names: dict[Hashable, str] = {}
+        self._taken: set[str] = set()
 
     def name(self, title: str, chat_id: Hashable) -> str:
-        """`title`, with the id added where another chat has that title already."""
-        name, number = title, 1
-        while self._owners.setdefault(name, chat_id) != chat_id:
-            name = f"{title} ({chat_id})" if number == 1 else f"{title} ({chat_id}, {number})"
-            number += 1
-        return name
+        """The name of a chat; where another one has the title already, the id is added. No id: the title is it."""
+        chat_id = chat_id or title
+        if chat_id not in self._names:
+            name, number = title, 1
+            while name in self._taken:
+                name = f"{title} ({chat_id})" if number == 1 else f"{title} ({chat_id}, {number})"
+                number += 1
+            self._taken.add(name)
+            self._names[chat_id] = name
+        return self._names[chat_id]
 
 
 class Quotes:
