@@ -39,12 +39,12 @@ class TrainConfig:
     rows: int = 4
     accumulate: int = 1
     patience: int = 3
-    evaluations: int = 6
-    held_out: int = 80
+    evaluations: int = 4
+    held_out: int = 24
     budget_s: float | None = 240.0
     seed: int = 17
     dtype: str = "float32"
-    remat: bool = False
+    remat: bool = True
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from twin.errors import DataError
 from twin.train import checkpoint
 from twin.train.checkpoint import Checkpoint
 from twin.train.config import TrainConfig
-from twin.train.step import Stepper
+from twin.train.step import Flops, Stepper
 
 _SAVE_EVERY_S = 20.0
 _PROBES = 3
@@ -38,7 +37,9 @@ class TrainResult:
 
     Attributes:
         curve: rows with `step`, `loss` (training, learned tokens) and, where measured, `held_out`.
-        tokens: that went through the model; `tokens_per_s` of them, compiling left out.
+        tokens: that went through the model, padding left out; `tokens_per_s` of them, compiling left out.
+        flops_per_token: operations of the matrix products that the method needs for a token, on the average.
+        load_s: until the model was ready; `seconds` in all.
     """
 
     base_loss: float
@@ -47,6 +48,8 @@ class TrainResult:
     epochs: float
     tokens: int
     tokens_per_s: float
+    flops_per_token: float
+    load_s: float
     seconds: float
     stopped_early: bool
     curve: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
@@ -79,6 +82,8 @@ def train(
     lora = Lora(backbone, rank=config.rank, alpha=config.alpha, targets=config.targets, first=first, seed=config.seed)
     stepper = Stepper(backbone, lora, config=config, frozen_below=first)
     run = _Training(stepper, training, held_out, config=config, watch=watch, path=checkpoints / "training.npz")
+    run.flops = Flops.of(backbone, first=first)
+    run.load_s = time.monotonic() - began
     run.plan = {"examples": _digest(examples), "base": base.name, "config": json.loads(json.dumps(asdict(config)))}
     result = run.go(began)
     lora.adapter().save(out, base=base.name)
@@ -106,6 +111,8 @@ class _Training:
     """The state of one training and the loop over it."""
 
     plan: dict[str, Any]
+    flops: Flops
+    load_s: float
 
     def __init__(
         self,
@@ -134,6 +141,7 @@ class _Training:
         self._curve: list[dict[str, float]] = []
         self._tokens = 0
         self._speed: list[tuple[float, int]] = []
+        self._learned = 0
 
     def go(self, began: float) -> TrainResult:
         self._resume()
@@ -148,7 +156,7 @@ class _Training:
             self._step += 1
             took = time.monotonic() - start
             self._spent += took
-            self._note(loss, sum(batch.size for batch in group), took)
+            self._note(loss, group, took)
             if self._step == _PROBES + 1:
                 every = self._settle()
             if self._step % every == 0 or self._step == self._steps:
@@ -167,6 +175,8 @@ class _Training:
             epochs=self._step / self._per_epoch,
             tokens=self._tokens,
             tokens_per_s=tokens / seconds,
+            flops_per_token=self.flops.of_tokens(tokens, self._learned) / max(tokens, 1),
+            load_s=self.load_s,
             seconds=time.monotonic() - began,
             stopped_early=self._worse >= self._config.patience,
             curve=self._curve,
@@ -199,10 +209,12 @@ class _Training:
             self._steps = max(self._step, min(self._steps, fitting))
         return max(1, self._steps // self._config.evaluations)
 
-    def _note(self, loss: float, size: int, took: float) -> None:
+    def _note(self, loss: float, group: list[Batch], took: float) -> None:
+        size = sum(batch.size for batch in group)
         self._tokens += size
         if self._step > 1:
             self._speed.append((took, size))
+            self._learned += int(sum(batch.learned.sum() for batch in group))
         row = {"step": float(self._step), "loss": loss}
         self._curve.append(row)
         recent = self._speed[-8:]
@@ -215,7 +227,7 @@ class _Training:
 
     def _evaluate(self) -> None:
         start = time.monotonic()
-        loss = held_out_loss(self._stepper, self._judged)
+        loss = self._stepper.mean_loss(self._judged)
         if loss < self._best_loss:
             self._best_loss, self._worse = loss, 0
             self._best = list(map(np.array, self._stepper.weights))
@@ -225,7 +237,7 @@ class _Training:
         if not self._curve:
             # The first one compiles; the second says what an evaluation costs.
             start = time.monotonic()
-            held_out_loss(self._stepper, self._judged)
+            self._stepper.mean_loss(self._judged)
             took = time.monotonic() - start
             self._curve.append({"step": 0.0, "held_out": loss, "seconds": took})
         else:
@@ -259,15 +271,6 @@ class _Training:
         self._best, self._best_loss, self._worse = found.best, found.best_loss, found.worse
         self._step, self._steps, self._spent, self._curve = found.step, found.steps, found.seconds, found.curve
         self._watch(Progress(Stage.TRAIN, self._step, self._steps, note="Going on from the last checkpoint"))
-
-
-def held_out_loss(stepper: Stepper, judged: Sequence[Batch]) -> float:
-    """Mean nats per token of the owner's own words."""
-    nats = words = 0.0
-    for batch in judged:
-        nats += float((stepper.judge(batch) * batch.words).sum())
-        words += float(batch.words.sum())
-    return nats / words
 
 
 def _keep_compiled(folder: Path) -> None:

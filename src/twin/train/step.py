@@ -1,16 +1,36 @@
 """One step of training and one of judging, compiled."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from twin.base.forward import predicted_nats
-from twin.base.keras import keras
+from twin.base.keras import keras, linears
 from twin.base.lora import Lora
 from twin.base.rows import Batch
 from twin.train.config import TrainConfig
+
+
+class Flops(NamedTuple):
+    """Operations for one token: forward through all blocks and back through the adapted ones, and in the output."""
+
+    body: float
+    output: float
+
+    @classmethod
+    def of(cls, backbone: Any, *, first: int) -> "Flops":
+        # Kernels are frozen: on the way back only the gradient of the activations is made.
+        def weights(start: int) -> float:
+            return sum(float(np.prod(one.layer.kernel.shape)) for one in linears(backbone, first=start))
+
+        embedding = backbone.token_embedding.embeddings.shape
+        return cls(2 * weights(0) + 2 * weights(first), 4.0 * embedding[0] * embedding[1])
+
+    def of_tokens(self, tokens: int, learned: int) -> float:
+        return tokens * self.body + learned * self.output
 
 
 class Stepper:
@@ -58,9 +78,13 @@ class Stepper:
         self.weights, self.state = self._update(self.weights, self.state, mean, np.float32(learning_rate))
         return float(sum(losses)) / len(group)
 
-    def judge(self, batch: Batch) -> Any:
-        """Nats of each predicted token of a batch, (places,)."""
-        return np.asarray(self._judge(self.weights, self._frozen, batch))
+    def mean_loss(self, batches: Sequence[Batch]) -> float:
+        """Mean nats per token of the owner's own words."""
+        nats = words = 0.0
+        for batch in batches:
+            nats += float((np.asarray(self._judge(self.weights, self._frozen, batch)) * batch.words).sum())
+            words += float(batch.words.sum())
+        return nats / words
 
     def adopt(self) -> None:
         """Write the weights into the adapter's variables."""
