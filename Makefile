@@ -32,6 +32,21 @@ demo: $(VENV)/run.stamp ## Train a twin from the sample chat and talk with it
 test: $(VENV)/dev.stamp lint types ## Run every check
 	@$(BIN)/python -m pytest
 
+# PyTorch stands outside the lock file: its CPU build is another file on every index. Where an index has the CUDA build
+# only, its libraries are packages of their own: make test-oracles TORCH=torch==2.13.0
+ORACLES := .venv-oracles
+TORCH ?= --no-deps torch==2.13.0
+$(ORACLES)/stamp: requirements/oracles.txt
+	@test -x $(ORACLES)/bin/python || $(PYTHON) -m venv $(ORACLES)
+	@echo "installing PyTorch, Transformers, PEFT and Go into $(ORACLES) (once, about 2.5 GB)"
+	@$(subst $(BIN),$(ORACLES)/bin,$(PIP_INSTALL)) -r requirements/oracles.txt
+	@$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --no-input $(TORCH)
+	@$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-oracles: $(ORACLES)/stamp ## Compare every conversion with PyTorch, Transformers, PEFT and Go templates
+	@$(ORACLES)/bin/python -m pytest -m oracle tests/oracles
+
 lint: $(VENV)/dev.stamp ## Style and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo
 
@@ -52,6 +67,7 @@ EXTRAS := $(addprefix --extra ,base bot chat formats gemini postgres train web)
 lock: ## Resolve the lock files anew (needs uv)
 	$(LOCK) $(EXTRAS) --group build -o requirements/run.txt
 	$(LOCK) $(EXTRAS) --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) requirements/oracles.in --extra train --extra chat --extra base -c requirements/dev.txt -o requirements/oracles.txt
 
 include deploy/cloud.mk
 
