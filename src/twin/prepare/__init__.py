@@ -29,8 +29,8 @@ class PrepareConfig:
     """
 
     silence: timedelta = timedelta(hours=2)
-    window: int = 250
-    context: int = 120
+    window: int = 124
+    context: int = 64
     longest: int = 2000
     held_out: float = 0.1
     max_messages: int | None = None

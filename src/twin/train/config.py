@@ -30,7 +30,7 @@ class TrainConfig:
     alpha: float = 16.0
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     upper_layers: int | None = None
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     warmup: float = 0.05
     weight_decay: float = 0.01
     clip_norm: float = 1.0
