@@ -1,35 +1,19 @@
 """Whom a WhatsApp export is with, from the name of its file."""
 
 import re
+from functools import cache
 from pathlib import PurePosixPath
 
-# `WhatsApp Chat with Ana`, `Chat de WhatsApp con Ana`, `WhatsApp Chat - Ana`: the words before the name.
-_BEFORE = re.compile(
-    r"(?:WhatsApp[ -]?(?:Chat|chat|Sohbeti|Conversation|Unterhaltung|Gespräch|-keskustelu|-chatt?|-samtale|Obrolan|"
-    r"聊天记录|聊天紀錄|对话|對話|대화|トーク)?|"
-    r"(?:Chat|Czat|Discussion|Conversation|Conversa|Conversación|Conversazione|Conversația|Obrolan|Perbualan|Klepet|"
-    r"Razgovor|Pogovor|Чат|Чат у|Разговор|Συνομιλία|Sohbet|Sembang|Keskustelu|Samtal|Samtale|Chatt|Trò chuyện|Cuộc trò chuyện|แชท|"
-    r"دردشة|محادثة|گپ|צ['׳]אט|שיחת|चैट)"
-    r"(?: (?:de|do|da|di|w|na|в|у|trên|ב|على|pe|i|en|op|στο|của))?[ -](?:ב-?)?WhatsApp)"
-    r"(?: (?:with|mit|con|avec|com|met|med|z|ze|s|se|cu|amb|на|с|з|із|με|kanssa|dengan|với|กับ|مع|با|עם|के साथ|ile|ar|su|"
-    r"со|са)\b)?"
-    r"(?: (?:uživatelem|uživatelkou|užívateľom|používateľom|контактом|контакта|користувачем|пользователем|κάποιον|الرقم))?"
-    r"(?:\s?[-–—:]\s?|\s+)"
-)
-_AFTER = re.compile(
-    r"(?P<a>.+?)(?: ile| kişisi ile)? (?:ile )?WhatsApp (?:Sohbeti|sohbeti)|[与與和](?P<b>.+?)的 ?WhatsApp ?(?:聊天记录|聊天紀錄|对话|對話|聊天)|"
-    r"(?P<c>.+?) ?(?:さん)?との ?WhatsApp.*|(?P<d>.+?)(?:님)?[과와] ?(?:의 )?WhatsApp.*|WhatsApp-keskustelu: (?P<e>.+)"
-)
+from twin.ingest.whatsapp.phrases import phrases
+
 _COPY = re.compile(r"(?: ?\(\d{1,2}\)| - Copy| copy(?: \d)?)+\Z")
 _GENERIC = re.compile(r"_?chat|messages?|export|whatsapp|whatsapp chat", re.IGNORECASE)
 
 
 def partner(path: PurePosixPath) -> str | None:
     """The person or group that a file's own name, or else its folder's or zip's, tells; None where none does."""
-    names = [path.stem, *(_unzipped(parent.name) for parent in path.parents if parent.name)]
-    for name in names:
-        found = _told(_COPY.sub("", name).strip())
-        if found:
+    for name in (path.stem, *(_unzipped(parent.name) for parent in path.parents if parent.name)):
+        if found := _told(_COPY.sub("", name).strip()):
             return found
         if not _GENERIC.fullmatch(name):
             return None
@@ -48,9 +32,27 @@ def _unzipped(name: str) -> str:
 
 
 def _told(name: str) -> str | None:
-    if "whatsapp" not in name.lower():
+    lower = name.lower()
+    if "whatsapp" not in lower and "واتساب" not in lower:
         return None
-    if found := _AFTER.fullmatch(name):
-        return next((part.strip() for part in found.groups() if part), None)
-    found = _BEFORE.match(name)
-    return name[found.end() :].strip() or None if found else None
+    for pattern in _patterns():
+        if found := pattern.fullmatch(name):
+            return found[1].strip() or None
+    # A language that is not known: `<words with WhatsApp> - Ana`.
+    words, dash, rest = name.partition(" - ")
+    return rest.strip() or None if dash and "whatsapp" in words.lower() else None
+
+
+@cache
+def _patterns() -> list[re.Pattern[str]]:
+    """The names of files in every language; those with more words first, so that none of them is taken for a name."""
+    forms = sorted(phrases().files, key=len, reverse=True)
+    # Phones write `WhatsApp Chat` and `WhatsApp-Chat`, with and without the space at either side of the name.
+    escaped = ("".join(map(_loosely, form)).replace("%s", "(.+?)") for form in forms)
+    return [re.compile(pattern, re.IGNORECASE) for pattern in escaped]
+
+
+def _loosely(character: str) -> str:
+    if character in " -\u2011":
+        return r"[ \-\u2011_]*" if character == " " else r"[ \-\u2011_]"
+    return character if character in "%s" else re.escape(character)

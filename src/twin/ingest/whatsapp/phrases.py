@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff]")
-_EDGES = " \t<>.。:\u00a0\u202f"
+_EDGES = " \t<>.。:：\u00a0\u202f"
 
 
 class Phrase(NamedTuple):
@@ -21,7 +21,8 @@ class Phrases(NamedTuple):
     """All phrases, folded.
 
     `whole` are whole bodies or tails; `calls` are the beginnings of call records; `words` stand before a colon or in
-    brackets; `notices` are parts of lines that nobody wrote; `you` are the person's own name in WhatsApp Web.
+    brackets; `notices` are parts of lines that nobody wrote; `you` are the person's own name in WhatsApp Web; `files` name the exported file,
+    `%s` being the chat's partner.
     """
 
     whole: dict[str, Phrase]
@@ -30,6 +31,7 @@ class Phrases(NamedTuple):
     notices: tuple[tuple[str, str], ...]
     openings: tuple[str, ...]
     you: frozenset[str]
+    files: frozenset[str]
 
 
 _WHOLE = ("media", "deleted", "deleted_me", "edited", "live", "contact", "waiting", "call")
@@ -65,6 +67,7 @@ def phrases() -> Phrases:
         words=words,
         notices=tuple(notices),
         openings=tuple(text for text, _ in notices if len(text) >= 20 and " " in text),
+        files=frozenset(text for categories in table.values() for text in categories.get("file", ())),
         you=frozenset(fold(text) for categories in table.values() for text in categories.get("you", ())),
     )
 
