@@ -70,7 +70,7 @@ def outline(file: File) -> frozenset[str]:
         return frozenset()
     paths = set[str]()
     try:
-        for path, event, value in ijson.parse(_mended(text.encode())):
+        for path, event, value in ijson.parse(_mended(text.encode()), use_float=True):
             if path.count(".") > _DEEPEST:
                 break
             if event == "map_key":
@@ -106,7 +106,8 @@ def records(file: File, report: Report, *wanted: str) -> Generator[tuple[str, An
 
 def _events(stream: BinaryIO) -> Iterator[tuple[str, Any]]:
     found = ijson.sendable_list()
-    parser = ijson.basic_parse_coro(found)
+    # Python's own integers crash the library at 4,300 digits; with this, numbers over 64 bits are an error in the JSON.
+    parser = ijson.basic_parse_coro(found, use_float=True)
     for data in _utf8(stream):
         broken = None
         try:

@@ -1,0 +1,14 @@
+"""Numbers in JSON that no export has."""
+
+from pathlib import Path
+
+import pytest
+from tests.ingest.uploads import read_upload
+
+from twin.errors import ExportError
+
+
+@pytest.mark.parametrize("digits", [30, 5_000, 100_000])
+def test_a_number_without_end_is_an_error_not_a_crash(tmp_path: Path, digits: int) -> None:
+    with pytest.raises(ExportError):
+        read_upload(tmp_path, {"result.json": f'{{"name": "Ana", "id": {"1" * digits}, "messages": []}}'})
