@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from twin.domain.ports import ChatModel, ObjectStore, RecordStore, Runner
 from twin.domain.twins import Twin
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from twin.backends.gcp.bigquery import BigQueryRecordStore
     from twin.backends.local.worker import Worker
     from twin.serve.llama import LlamaChat
+    from twin.serve.vllm import VllmChat
     from twin.serve.voice import Voice
 
 
@@ -26,7 +28,7 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._chats: dict[str, LlamaChat] = {}
+        self._chats: dict[str, LlamaChat | VllmChat] = {}
         self._lock = Lock()
 
     def __enter__(self) -> "Platform":
@@ -121,21 +123,46 @@ class Platform:
 
     def chat(self, base: str) -> ChatModel:
         """Who answers for the twins on a base model; an adapter's id is that of its run. Loads nothing yet."""
-        if self.settings.chat != "llama:":
-            raise _unknown("TWIN_CHAT", self.settings.chat, "llama:")
-        from twin.base.models import find
-        from twin.serve.llama import LlamaChat
-
         with self._lock:
             if base not in self._chats:
-                self._chats[base] = LlamaChat(find(base, folder=self.bases), locate=self._adapter)
+                self._chats[base] = self._open_chat(base)
             return self._chats[base]
+
+    def _open_chat(self, base: str) -> "LlamaChat | VllmChat":
+        from twin.base.models import find
+
+        if self.settings.chat == "llama:":
+            from twin.serve.llama import LlamaChat
+
+            return LlamaChat(find(base, folder=self.bases), locate=self._adapter)
+        if self.settings.chat.startswith("vllm:http"):
+            with _extra("gcp"):
+                from twin.serve.vllm import VllmChat
+            url, token = self._credentials(self.settings.chat.removeprefix("vllm:"))
+            return VllmChat(url, find(base, folder=self.bases), locate=self._adapter_folder, token=token)
+        raise _unknown("TWIN_CHAT", self.settings.chat, "llama: or vllm:URL")
+
+    def _credentials(self, url: str) -> tuple[str, Callable[[], str | None]]:
+        """A URL without the key that it may hold, and what to present there."""
+        parts = urlsplit(url)
+        key = parts.password
+        if not key and (parts.hostname or "").endswith(".run.app"):
+            with _extra("gcp"):
+                from twin.backends.gcp.identity import identity
+            return url, identity(f"https://{parts.hostname}")
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), lambda: key or None
 
     def voice(self, twin: Twin) -> "Voice":
         """A twin, ready to answer; before it is published, the base goes on without an adapter."""
         from twin.serve.voice import Voice
 
         return Voice(self.chat(twin.base), twin.speakers[0], twin.run_id)
+
+    def _adapter_folder(self, run_id: str) -> str:
+        """The key of a run's adapter, under which a server that sees the bucket finds it."""
+        from twin.pipeline import keys
+
+        return (keys.run(self.records.run(run_id)) + keys.ADAPTER).rstrip("/")
 
     def _adapter(self, run_id: str) -> Path:
         """The adapter of a run as a file; NotFoundError as soon as the run was deleted."""

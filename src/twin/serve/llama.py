@@ -2,24 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from twin.base.models import Base
-from twin.base.template import encode
-from twin.domain.examples import Role, Turn
+from twin.domain.examples import Turn
 from twin.domain.ports import Piece, Sampling
-from twin.errors import DataError
 from twin.serve.adapters import check
+from twin.serve.drawing import draw, parted
 from twin.serve.fleet import Fleet
-from twin.serve.prompt import fit
 from twin.serve.server import LlamaServer
-
-_TRIES = 3
-"""An empty reply is drawn again, so often in all."""
 
 
 class LlamaChat:
@@ -88,61 +81,34 @@ class LlamaChat:
     ) -> Iterator[Piece]:
         """See `ChatModel.reply`. Nothing happens until the first piece is asked for."""
         deadline = time.monotonic() + deadline_s
-        limit = self._context - sampling.max_tokens - 1
-        if limit < self._context // 4:
-            raise DataError(f"max_tokens is {sampling.max_tokens}; at most {self._context * 3 // 4} fit.")
-        template = self._base.template
-        tokens = fit(
-            turns,
-            speaker=speaker,
-            preamble=preamble,
-            template=template,
-            vocabulary=self._base.vocabulary,
-            limit=limit,
-        )
-        for tried in range(_TRIES if sampling.temperature > 0 else 1):
-            drawing = sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + tried)
-            reader = template.reader(speaker=speaker)
-            written = False
+
+        def texts(tokens: list[int], drawing: Sampling) -> Generator[str]:
             with self._fleet.lease(adapter, deadline=deadline) as (server, index):
-                texts = server.generate(tokens, adapter=index, name=speaker, sampling=drawing, deadline=deadline)
-                with closing(texts):
-                    for text in texts:
-                        for piece in reader.feed(text):
-                            written = written or bool(piece.text.strip())
-                            yield piece
-                        if reader.ended:
-                            break
-            for piece in reader.close():
-                written = written or bool(piece.text.strip())
-                yield piece
-            if written:
-                return
+                yield from server.generate(tokens, adapter=index, name=speaker, sampling=drawing, deadline=deadline)
+
+        yield from draw(
+            turns,
+            texts,
+            base=self._base,
+            speaker=speaker,
+            sampling=sampling,
+            preamble=preamble,
+            context=self._context,
+        )
 
     def score(
         self, turns: Sequence[Turn], *, adapter: str | None, preamble: str = "", deadline_s: float = 60.0
     ) -> float:
         """Log-likelihood, in nats, of the last turn given the others: all that stands after its name."""
         deadline = time.monotonic() + deadline_s
-        template, vocabulary = self._base.template, self._base.vocabulary
-        *before, last = turns
-        segments = template.reply(replace(last, role=Role.OWNER))
-        target = [token for segment in segments for token in encode(segment, vocabulary)]
-        tokens = fit(
-            before,
-            speaker=last.name,
-            preamble=preamble,
-            template=template,
-            vocabulary=vocabulary,
-            limit=self._context - len(target) - 1,
-        )
+        tokens, target = parted(turns, base=self._base, preamble=preamble, context=self._context)
         with self._fleet.lease(adapter, deadline=deadline) as (server, index):
             found = server.log_probabilities(
                 tokens,
                 target,
-                letter=vocabulary.encode("a")[0],
+                letter=self._base.vocabulary.encode("a")[0],
                 adapter=index,
-                name=last.name,
+                name=turns[-1].name,
                 deadline=deadline,
             )
             return sum(found)
