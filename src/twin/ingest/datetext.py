@@ -193,6 +193,26 @@ def _month(text: str) -> int | None:
     return table[max(found, key=len)] if found else None
 
 
+def weekday_of(text: str) -> int | None:
+    """The day of the week that a word names in any language, from 0 (Monday) to 6; None for anything else."""
+    return _weekdays().get(unicodedata.normalize("NFKC", text).casefold().strip(" .,()[]"))
+
+
+@cache
+def _weekdays() -> dict[str, int]:
+    uses = dict[str, Counter[int]]()
+    for language in _LANGUAGES:
+        for widths in Locale.parse(language).days.values():
+            for width, names in widths.items():
+                for day, name in names.items():
+                    key = unicodedata.normalize("NFKC", name).casefold().strip(" .")
+                    if len(key) > 1 or (width == "narrow" and not key.isascii()):
+                        uses.setdefault(key, Counter())[day] += 1
+    return {"週" + name: days.most_common(1)[0][0] for name, days in uses.items() if len(name) == 1} | {
+        name: days.most_common(1)[0][0] for name, days in uses.items()
+    }
+
+
 @cache
 def _months(languages: tuple[str, ...]) -> dict[str, int]:
     """Month names, full and short, as most of the languages use them (listopad is November in Czech and Polish)."""

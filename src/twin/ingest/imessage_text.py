@@ -44,7 +44,7 @@ def _parse(files: Sequence[File], report: Report) -> Iterator[Message]:
     report.time_zone = "wall clock, no zone stated"
     titles = Titles()
     for file in files:
-        chat = titles.name(file.path.stem, str(file.path.parent))
+        chat = titles.name(file.path.stem, str(file.path))
         answered = dict[tuple[datetime, str], str]()
         for number, lines in _blocks(file):
             message = _message(lines, chat, answered)

@@ -20,6 +20,7 @@ PLATFORMS = (
     "imessage",
     "imessage_text",
     "mail",
+    "line",
     "whatsapp",
     "transcript",
 )
