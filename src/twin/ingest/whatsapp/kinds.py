@@ -35,13 +35,12 @@ _ATTACHED = re.compile(
 )
 # `<attached: f>`, `< pièce jointe : f >`, `<f eklendi>`, `f <allegato>`
 _BRACKETED = re.compile(
-    rf"(?P<head>.*?)(?:<\s?(?P<words>[^<>:\n]{{2,40}}?)\s?: ?(?P<file>{_FILE})\s?>"
+    rf"(?P<head>.*?)(?:<\s?(?P<words>[^<>:：\n]{{2,40}}?)\s?[:：] ?(?P<file>{_FILE})\s?>"
     rf"|<(?P<file2>{_FILE}) (?P<words2>[^<>.\n]{{2,30}})>|(?P<file3>{_WA_FILE}) <(?P<words3>[^<>\n]{{2,30}})>)\s*\Z",
     re.S,
 )
-_PREFIXED = re.compile(rf"(?P<words>[^\n.]{{2,40}}?):? (?P<file>{_WA_FILE})(?:\n(?P<next>.*))?", re.S)
 _COORDINATES = re.compile(
-    r"[^:\n]{2,40} ?: ?(?:.{0,80}[ \n])?https?://(?:maps\.google\.\w+|www\.google\.\w+/maps|maps\.app\.goo\.gl)/?\S*"
+    r"[^:：\n]{2,40} ?[:：] ?(?:.{0,80}[ \n])?https?://(?:maps\.google\.\w+|www\.google\.\w+/maps|maps\.app\.goo\.gl)/?\S*"
     r"-?\d{1,3}\.\d+,-?\d{1,3}\.\d+\S*"
 )
 _MAP = re.compile(r"https?://(?:maps\.google\.|www\.google\.\w+/maps|maps\.app\.goo\.gl|goo\.gl/maps|maps\.apple\.com)")
@@ -84,7 +83,8 @@ class Kinds:
         """The kind of a line without a sender."""
         self._heard(notice_in(text))
         folded = fold(text)
-        return (Kind.CALL if folded.startswith(phrases().calls) else Kind.SYSTEM), text.strip(MARKS + " ")
+        call = folded.startswith(phrases().calls) or any(part in folded for part in phrases().call_parts)
+        return (Kind.CALL if call else Kind.SYSTEM), text.strip(MARKS + " ")
 
     def type(self, sender: str, body: str) -> tuple[Kind, str]:
         """The kind of a body, and the words in it: a caption, or all of it."""
@@ -133,10 +133,10 @@ class Kinds:
             self.own[sender] += 1
         return _CATEGORY[phrase.category]
 
-    def _attachment(self, _: str, text: str) -> tuple[Kind, str] | None:
+    def _attachment(self, _sender: str, text: str) -> tuple[Kind, str] | None:
         words = phrases().words["attached"]
-        for pattern in (_ATTACHED, _BRACKETED, _PREFIXED):
-            found = (pattern.match if pattern is _BRACKETED else pattern.fullmatch)(text)
+        for pattern in (_ATTACHED, _BRACKETED):
+            found = pattern.fullmatch(text)
             if found is None:
                 continue
             part = {name: value or "" for name, value in found.groupdict().items()}
@@ -148,7 +148,13 @@ class Kinds:
             elif not (re.fullmatch(_WA_FILE, file) or file in self._attachments):
                 continue
             caption = part.get("head") or "\n".join(filter(None, (part.get("same", "").strip(), part.get("next", ""))))
-            return Kind.CONTACT if file.lower().endswith(".vcf") else Kind.MEDIA, _caption(caption)
+            return _kind_of(file), _caption(caption)
+        first, _, caption = text.partition("\n")
+        for word, locales in phrases().words["beside"].items():
+            file = first.removeprefix(word).removesuffix(word).strip()
+            if file != first and re.fullmatch(_FILE, file):
+                self._heard(locales)
+                return _kind_of(file), caption
         return None
 
     def _tail(self, sender: str, text: str) -> tuple[Kind, str] | None:
@@ -174,7 +180,7 @@ class Kinds:
     def _place(self, _: str, text: str) -> tuple[Kind, str] | None:
         if "://" not in text:
             return None
-        word = fold(text.partition(":")[0])
+        word = fold(re.split("[:：]", text, maxsplit=1)[0])
         places = phrases().words["location"]
         if word in places and _MAP.search(text):
             self._heard(places[word])
@@ -213,6 +219,10 @@ class Kinds:
         if notices or sender == self._chat or len(text) > 45:
             return Kind.SYSTEM, text
         return Kind.MEDIA, ""
+
+
+def _kind_of(file: str) -> Kind:
+    return Kind.CONTACT if file.lower().endswith(".vcf") else Kind.MEDIA
 
 
 def _caption(text: str) -> str:

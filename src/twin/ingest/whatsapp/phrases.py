@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff]")
+_SPACES = re.compile("[ \u00a0\u202f]+")
 _EDGES = " \t<>.。:：\u00a0\u202f"
 
 
@@ -20,13 +21,14 @@ class Phrase(NamedTuple):
 class Phrases(NamedTuple):
     """All phrases, folded.
 
-    `whole` are whole bodies or tails; `calls` are the beginnings of call records; `words` stand before a colon or in
-    brackets; `notices` are parts of lines that nobody wrote; `you` are the person's own name in WhatsApp Web; `files` name the exported file,
+    `whole` are whole bodies or tails; `calls` are the beginnings of call records and `call_parts` parts of notices
+    about calls; `words` stand before a colon or in brackets; `notices` are parts of lines that nobody wrote; `you` are the person's own name in WhatsApp Web; `files` name the exported file,
     `%s` being the chat's partner.
     """
 
     whole: dict[str, Phrase]
     calls: tuple[str, ...]
+    call_parts: tuple[str, ...]
     words: dict[str, dict[str, frozenset[str]]]
     notices: tuple[tuple[str, str], ...]
     openings: tuple[str, ...]
@@ -35,12 +37,12 @@ class Phrases(NamedTuple):
 
 
 _WHOLE = ("media", "deleted", "deleted_me", "edited", "live", "contact", "waiting", "call")
-_WORDS = ("attached", "location", "poll", "option")
+_WORDS = ("attached", "beside", "location", "poll")
 
 
 def fold(text: str) -> str:
     """A phrase without marks, brackets, case, closing full stop and unusual spaces."""
-    return _MARKS.sub("", text).replace("\u00a0", " ").replace("\u202f", " ").strip(_EDGES).lower()
+    return _SPACES.sub(" ", _MARKS.sub("", text)).strip(_EDGES).lower()
 
 
 @cache
@@ -64,6 +66,7 @@ def phrases() -> Phrases:
     return Phrases(
         whole=whole,
         calls=tuple(calls),
+        call_parts=tuple(fold(text) for categories in table.values() for text in categories.get("call_part", ())),
         words=words,
         notices=tuple(notices),
         openings=tuple(text for text, _ in notices if len(text) >= 20 and " " in text),
