@@ -139,14 +139,17 @@ class TinyGemma:
         return backbone
 
 
-def tiny_gemma(folder: Path, *, seed: int = 0, layers: int = 2) -> TinyGemma:
-    """Write the files of a random Gemma 3 below `folder`. Six layers or more have a layer with full attention."""
+def tiny_gemma(folder: Path, *, seed: int = 0, layers: int = 2, chat_template: str | None = None) -> TinyGemma:
+    """Write the files of a random Gemma 3 below `folder`. Six layers or more have a layer with full attention.
+
+    With a `chat_template` the GGUF file counts as instruction-tuned.
+    """
     proto = _vocabulary()
     pieces = sentencepiece_model_pb2.ModelProto.FromString(proto).pieces
     weights = _weights(len(pieces), seed=seed, layers=layers)
     tiny = TinyGemma(weights, layers, folder / "tiny.gguf", folder / "tiny-hf", proto)
     tiny.huggingface.mkdir(parents=True, exist_ok=True)
-    _write_gguf(tiny, pieces)
+    _write_gguf(tiny, pieces, chat_template)
     _write_huggingface(tiny)
     return tiny
 
@@ -218,7 +221,7 @@ def _weights(words: int, *, seed: int, layers: int) -> dict[str, np.ndarray]:
     return weights
 
 
-def _write_gguf(tiny: TinyGemma, pieces: Any) -> None:
+def _write_gguf(tiny: TinyGemma, pieces: Any, chat_template: str | None) -> None:
     writer = gguf.GGUFWriter(tiny.gguf, "gemma3")
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name("Tiny Gemma 3")
@@ -254,6 +257,8 @@ def _write_gguf(tiny: TinyGemma, pieces: Any) -> None:
     writer.add_add_bos_token(True)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
     writer.add_tensor("token_embd.weight", tiny.weights["model.embed_tokens.weight"])
     writer.add_tensor("output_norm.weight", tiny.weights["model.norm.weight"] + 1)
     for layer in range(tiny.layers):

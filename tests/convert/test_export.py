@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
-from tests.tiny import TinyGemma, tiny_adapter
+from tests.tiny import TinyGemma, tiny_adapter, tiny_gemma
 
 from twin.base.adapter import LoraAdapter
 from twin.base.gguf import GGUF
@@ -68,6 +68,18 @@ def test_huggingface_folder_describes_a_text_model(adapter: Path, tiny: TinyGemm
     assert added == {"<pad>": 0, "<eos>": 1, "<bos>": 2, "<unk>": 3, "<start_of_turn>": 4, "<end_of_turn>": 5}
     weights = load_file(tmp_path / "export" / "model.safetensors")
     assert {value.dtype.name for value in weights.values()} == {"bfloat16"}
+
+
+def test_an_instruction_tuned_model_keeps_its_chat_template(adapter: Path, tmp_path: Path) -> None:
+    tuned = Base("tuned", tiny_gemma(tmp_path / "tuned", chat_template="{{ bos_token }}{% for m in messages %}…").gguf)
+    export(Kind.HF, adapter, tuned, tmp_path / "hf", speaker="Ana")
+    assert (tmp_path / "hf" / "chat_template.jinja").read_text(encoding="utf-8").startswith("{{ bos_token }}")
+    generation = json.loads((tmp_path / "hf" / "generation_config.json").read_text(encoding="utf-8"))
+    assert generation["eos_token_id"] == [1, tuned.vocabulary.mark("<end_of_turn>")]
+    export(Kind.OLLAMA, adapter, tuned, tmp_path / "ollama", speaker="Ana")
+    modelfile = (tmp_path / "ollama" / "Modelfile").read_text(encoding="utf-8")
+    assert 'PARAMETER stop "<end_of_turn>"\n' in modelfile
+    assert "<start_of_turn>model\n" in modelfile
 
 
 def test_gguf_folder_holds_model_and_adapter(adapter: Path, tiny: TinyGemma, tmp_path: Path) -> None:
