@@ -21,6 +21,7 @@ PLATFORMS = (
     "imessage_text",
     "mail",
     "line",
+    "kakaotalk",
     "whatsapp",
     "transcript",
 )
