@@ -38,7 +38,7 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--from", "begin", type=click.Choice(STAGES), help="Begin at this stage, with what the last run did before it."
 )
-@click.option("--budget", type=Duration(), help="How long training may take, like 30m.")
+@click.option("--budget", type=Duration(), help="How long the whole run may take, like 30m.")
 @click.option("--max-messages", type=click.IntRange(min=1), help="Learn from the newest so many messages only.")
 @click.pass_obj
 def run(

@@ -17,6 +17,9 @@ from twin.pipeline.work import Outcome, StageFunction, Work
 if TYPE_CHECKING:
     from twin.prepare.redact import Redactor
 
+MEASURING_S = 75.0
+"""What a run needs beside training: reading and preparing, converting, and its quick measures."""
+
 EVERY = 5_000
 """Messages between two words to the watcher."""
 
@@ -100,7 +103,8 @@ def train(work: Work) -> Outcome:
 
     config = TrainConfig()
     if budget := work.run.options.get("budget_s"):
-        config = replace(config, budget_s=float(budget))
+        # What a run may take is for all of it: measuring afterwards needs about a minute.
+        config = replace(config, budget_s=max(float(budget) - MEASURING_S, float(budget) / 2))
     adapter = work.scratch / "adapter"
     result = train_adapter(
         work.fetch(keys.EXAMPLES),

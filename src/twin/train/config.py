@@ -21,7 +21,8 @@ class TrainConfig:
         patience: evaluations without a better held-out loss before it stops.
         evaluations: how often the held-out loss is measured.
         held_out: examples that it is measured on at most.
-        budget_s: seconds that training may take, loading apart; the number of steps follows from the first ones.
+        budget_s: seconds that training may take, loading and compiling included; the number of steps follows from
+            how long the first ones took. None for no bound.
         dtype: what the model computes in; bfloat16 on accelerators.
         remat: keep no activations within a block, at the price of computing them twice.
     """

@@ -137,13 +137,15 @@ class _Training:
         self._best: list[Any] = list(map(np.asarray, stepper.weights))
         self._best_loss = math.inf
         self._worse = 0
-        self._spent = 0.0
+        self._began = time.monotonic()
+        self._before = 0.0
         self._curve: list[dict[str, float]] = []
         self._tokens = 0
         self._speed: list[tuple[float, int]] = []
         self._learned = 0
 
     def go(self, began: float) -> TrainResult:
+        self._began = began
         self._resume()
         if self._step == 0 and not self._curve:
             self._evaluate()
@@ -155,7 +157,6 @@ class _Training:
             loss = self._stepper.step(group, learning_rate=self._rate())
             self._step += 1
             took = time.monotonic() - start
-            self._spent += took
             self._note(loss, group, took)
             if self._step == _PROBES + 1:
                 every = self._settle()
@@ -199,13 +200,17 @@ class _Training:
         done = (self._step - warm) / max(1, self._steps - warm)
         return self._config.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
 
+    def _elapsed(self) -> float:
+        """Seconds that this training has taken, those before it was interrupted included."""
+        return self._before + time.monotonic() - self._began
+
     def _settle(self) -> int:
         """Fit the steps into the budget, from the time that the first ones took; steps between evaluations."""
         budget = self._config.budget_s
         if budget is not None:
             took = float(np.median([took for took, _ in self._speed]))
             judging = self._curve[0]["seconds"] * self._config.evaluations
-            fitting = int((budget - self._spent - judging) / took) + self._step
+            fitting = int((budget - self._elapsed() - judging) / took) + self._step
             self._steps = max(self._step, min(self._steps, fitting))
         return max(1, self._steps // self._config.evaluations)
 
@@ -242,7 +247,6 @@ class _Training:
             self._curve.append({"step": 0.0, "held_out": loss, "seconds": took})
         else:
             self._curve[-1]["held_out"] = loss
-        self._spent += took
         self._watch(Progress(Stage.TRAIN, self._step, self._steps, {"held_out_loss": loss}))
 
     def _save(self) -> None:
@@ -257,7 +261,7 @@ class _Training:
                 best=self._best,
                 best_loss=self._best_loss,
                 worse=self._worse,
-                seconds=self._spent,
+                seconds=self._elapsed(),
                 curve=self._curve,
             ),
         )
@@ -269,7 +273,7 @@ class _Training:
         self._stepper.weights = list(map(jax.numpy.asarray, found.weights))
         self._stepper.state = list(map(jax.numpy.asarray, found.state))
         self._best, self._best_loss, self._worse = found.best, found.best_loss, found.worse
-        self._step, self._steps, self._spent, self._curve = found.step, found.steps, found.seconds, found.curve
+        self._step, self._steps, self._before, self._curve = found.step, found.steps, found.seconds, found.curve
         self._watch(Progress(Stage.TRAIN, self._step, self._steps, note="Going on from the last checkpoint"))
 
 
