@@ -257,12 +257,13 @@ def test_whatsapp_web(tmp_path: Path) -> None:
         "# WhatsApp Chat Export: Trip\nExport date: January 20, 2026 at 9:00 AM\n\n---\n\n## January 6, 2026\n\n"
         "[8:18 PM] **Ana:**\n> _You: our hotel_\nnice\n"
     )
-    found = read_upload(tmp_path, {"WhatsApp Chat - Trip/chat.txt": text, "WhatsApp Chat - Trip/chat.md": markdown})
+    found = read_upload(tmp_path, {"trip/chat.txt": text, "trip/chat.md": markdown})
     assert found.kinds == [
         Kind.SYSTEM, Kind.TEXT, Kind.FORWARD, Kind.MEDIA, Kind.MEDIA, Kind.POLL, Kind.LOCATION, Kind.TEXT,
     ]  # fmt: skip
     assert found.texts[2:5] == ["see this", "our hotel", "look"]
     assert found.messages[-1].reply_to == "our hotel"
+    assert found.chats == ["trip"] * 8
     assert found.times[0] == datetime(2026, 1, 5, 9, 3, 7)
     assert (found.report.dialect, found.report.owner, found.report.unmatched_count) == ("web", "You", 1)
 
@@ -315,6 +316,13 @@ def test_two_exports_of_one_chat_are_merged(tmp_path: Path) -> None:
     )
     assert found.texts == [f"m{day}" for day in range(1, 29)] + ["ha", "ha"]
     assert len(found.report.files) == 2
+
+
+def test_files_that_overlap_are_one_chat_whatever_their_names(tmp_path: Path) -> None:
+    lines = [f"{day:02}/02/2021, 10:00 - {'Ana' if day % 2 else 'Bo'}: message {day}\n" for day in range(1, 29)]
+    found = read_upload(tmp_path, {"_chat.txt": "".join(lines[:20]), "_chat (1).txt": "".join(lines[5:])})
+    assert found.texts == [f"message {day}" for day in range(1, 29)]
+    assert len(found.reports) == 1
 
 
 def test_two_chats_of_one_file_name_stay_two(tmp_path: Path) -> None:

@@ -4,6 +4,30 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from twin.domain.messages import Message
+from twin.ingest.export import File
+
+_STRETCH = 80
+"""Bytes of several lines, with their times: no two chats share so many by chance."""
+
+
+def overlap(one: File, other: File) -> bool:
+    """Whether one of two files begins inside the other, as two exports of one chat do that were made one after another."""
+    return _begins_in(one, other) or _begins_in(other, one)
+
+
+def _begins_in(later: File, earlier: File) -> bool:
+    # The first lines are left out: a file may begin with a notice of its own.
+    lines = later.head(16384).split(b"\n")[2:-1]
+    stretch = b"\n".join(lines[:8])
+    if len(lines) < 3 or len(stretch) < _STRETCH:
+        return False
+    with earlier.open() as stream:
+        before = b""
+        while block := stream.read(1 << 20):
+            if stretch in before + block:
+                return True
+            before = block[-len(stretch) :]
+    return False
 
 
 def merge(streams: Sequence[Iterator[Message]]) -> Iterator[Message]:

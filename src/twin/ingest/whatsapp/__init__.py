@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import count
 
 from twin.domain.messages import Message
 from twin.errors import ExportError
 from twin.ingest.encoding import detect
 from twin.ingest.export import Export, File, Options, Report
-from twin.ingest.merge import merge
+from twin.ingest.merge import merge, overlap
 from twin.ingest.unknown import is_media
 from twin.ingest.whatsapp import web
 from twin.ingest.whatsapp.chat import PLATFORM, Text, messages
@@ -17,35 +18,37 @@ from twin.ingest.whatsapp.phrases import fold, phrases
 from twin.ingest.whatsapp.shapes import clean, shape_of
 
 _LINES = 400
+_COMPARED = 30
 
 
 def claim(files: Sequence[File], options: Options) -> list[Export]:
     """One export per chat; several files of one chat are one export."""
     chats: dict[str, list[File]] = {}
-    twins: dict[str, list[File]] = {}
+    markdown: list[File] = []
     for file in files:
         if is_media(file.path) or not file.size:
             continue
         head = file.head()
         if web.is_markdown(head):
-            chats.setdefault(partner(file.path) or title(file.path), []).append(file)
-            twins.setdefault(str(file.path.parent), []).append(file)
+            markdown.append(file)
         elif _is_chat(file, head):
-            name = partner(file.path)
-            if name is None:
-                name = _unused(title(file.path), chats)
-            chats.setdefault(name, []).append(file)
+            chats.setdefault(partner(file.path) or _unnamed(file, chats), []).append(file)
+    for file in markdown:
+        beside = (name for name, group in chats.items() if any(one.path.parent == file.path.parent for one in group))
+        chats.setdefault(next(beside, partner(file.path) or title(file.path)), []).append(file)
     names = frozenset(file.path.name for file in files if is_media(file.path))
     return [Export(PLATFORM, "", group, partial(_parse, group, chat, options, names)) for chat, group in chats.items()]
 
 
-def _unused(name: str, taken: dict[str, list[File]]) -> str:
-    number = 2
-    unused = name
-    while unused in taken:
-        unused = f"{name} ({number})"
-        number += 1
-    return unused
+def _unnamed(file: File, chats: dict[str, list[File]]) -> str:
+    """The chat of a file whose name tells none: the one that it overlaps with, or a new one."""
+    others = [(name, other) for name, group in chats.items() for other in group if partner(other.path) is None]
+    if len(others) < _COMPARED:
+        for name, other in others:
+            if overlap(file, other):
+                return name
+    name = title(file.path)
+    return next(unused for i in count(1) if (unused := f"{name} ({i})" if i > 1 else name) not in chats)
 
 
 def _is_chat(file: File, head: bytes) -> bool:
