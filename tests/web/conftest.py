@@ -1,6 +1,7 @@
 """The web app over a folder, with a tiny random Gemma as its voice."""
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,11 @@ from flask.testing import FlaskClient
 from tests.tiny import TinyGemma, tiny_adapter
 from werkzeug.test import TestResponse
 
+from twin.convert.gguf import write_adapter
 from twin.domain.examples import Example, Role, Split, Turn
 from twin.domain.jsonl import write_examples
 from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import Twin
-from twin.convert.gguf import write_adapter
 from twin.pipeline import keys
 from twin.platform import Platform
 from twin.settings import Settings
@@ -57,9 +58,7 @@ class Person:
         self, path: str, data: dict[str, object] | None = None, *, status: int = 302, accept: str = "text/html"
     ) -> TestResponse:
         self.token = self.token or self._first_token()
-        answer = self.browser.post(
-            path, data={"csrf_token": self.token, **(data or {})}, headers={"Accept": accept}
-        )
+        answer = self.browser.post(path, data={"csrf_token": self.token, **(data or {})}, headers={"Accept": accept})
         assert answer.status_code == status, (path, answer.status_code, answer.text[:400])
         self._keep_token(answer)
         return answer
@@ -78,7 +77,8 @@ class Person:
         return self.token
 
     def _keep_token(self, answer: TestResponse) -> None:
-        if found := re.search(r'name="csrf-token" content="([^"]+)"', answer.text if answer.is_json is False else ""):
+        html = answer.text if answer.mimetype == "text/html" else ""
+        if found := re.search(r'name="csrf-token" content="([^"]+)"', html):
             self.token = found[1]
 
 
@@ -131,9 +131,10 @@ class House:
         return twin
 
     def wait(self) -> None:
-        """Until everything that was put off is done."""
-        while any(self.site.jobs.submit(lambda: None).result() for _ in range(4)) or self.site.jobs._work_queue.qsize():
-            pass
+        """Until everything that was put off is done: both workers of the pool meet here."""
+        meeting = threading.Barrier(2)
+        for met in [self.site.jobs.submit(meeting.wait) for _ in range(2)]:
+            met.result(60)
 
 
 def held_out(number: int) -> Example:

@@ -21,6 +21,8 @@ from twin.web import (
     access,
     accounts,
     admin,
+    api,
+    api_keys,
     blind,
     chat,
     drafts,
@@ -35,7 +37,9 @@ from twin.web import (
     uploads,
     versions,
 )
+from twin.web.api import Api
 from twin.web.faults import log_fault
+from twin.web.keys import Keys
 from twin.web.mail import Mailer
 from twin.web.site import LANGUAGES, Site, secret_key
 from twin.web.store import Store
@@ -67,8 +71,9 @@ def create_app(
     """
     settings = platform.settings
     app = Flask(__name__)
-    store = Store(Database(settings.web_address))
-    here = Site(platform, store, mail or Mailer(settings.mail, settings.mail_from), secret_key(platform.folder), now)
+    database = Database(settings.web_address)
+    mailer = mail or Mailer(settings.mail, settings.mail_from)
+    here = Site(platform, Store(database), mailer, Keys(database), secret_key(platform.folder), now)
     app.extensions["twin"] = here
     app.config.update(
         SECRET_KEY=here.secret,
@@ -90,9 +95,26 @@ def create_app(
     uploads.init(app)
     access.init(app)
     limits.init(app)
-    CSRFProtect(app)
-    for module in (home, accounts, drafts, uploads, training, chat, versions, blind, sharing, exports, removal, admin):
+    forms = CSRFProtect(app)
+    for module in (
+        home,
+        accounts,
+        drafts,
+        uploads,
+        training,
+        chat,
+        versions,
+        blind,
+        sharing,
+        exports,
+        api_keys,
+        removal,
+        admin,
+    ):
         app.register_blueprint(module.pages)
+    programs = api.blueprint(Api(here.keys, platform.records.twin, platform.voice, here.tokens))
+    forms.exempt(programs)
+    app.register_blueprint(programs)
     show.init(app)
     _answer_errors(app)
     _send_headers(app, here)

@@ -83,7 +83,7 @@ def again(conversation_id: str) -> AnyResponse:
 def stop(conversation_id: str) -> AnyResponse:
     found, _twin = access.own_conversation(conversation_id)
     site().under_way.stop(found.id)
-    return redirect(url_for(".conversation", conversation_id=found.id))
+    return redirect(url_for("chat.conversation", conversation_id=found.id))
 
 
 @pages.post("/conversations/<conversation_id>/branch")
@@ -92,7 +92,7 @@ def look_at(conversation_id: str) -> AnyResponse:
     found, _twin = access.own_conversation(conversation_id)
     message = _message_of(found, request.form.get("message", ""))
     site().store.conversations.look_at(found.id, message.id)
-    return redirect(url_for(".conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
+    return redirect(url_for("chat.conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
 
 
 @pages.post("/conversations/<conversation_id>/rename")
@@ -101,7 +101,7 @@ def rename(conversation_id: str) -> AnyResponse:
     found, _twin = access.own_conversation(conversation_id)
     if title := request.form.get("title", "").strip()[:120]:
         site().store.conversations.rename(found.id, title)
-    return redirect(url_for(".conversation", conversation_id=found.id))
+    return redirect(url_for("chat.conversation", conversation_id=found.id))
 
 
 @pages.post("/conversations/<conversation_id>/delete")
@@ -120,7 +120,7 @@ def rate(message_id: str) -> AnyResponse:
     rating = {"up": 1, "down": -1}.get(request.form.get("rating", ""), 0)
     # A second press on the same thumb takes it back.
     site().store.conversations.rate(message.id, 0 if message.rating == rating else rating)
-    return redirect(url_for(".conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
+    return redirect(url_for("chat.conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
 
 
 @pages.post("/messages/<message_id>/correction")
@@ -137,7 +137,7 @@ def correct(message_id: str) -> AnyResponse:
         for turn in talk.turns(before, twin)
     ]
     here.store.corrections.save(Correction(message.id, twin.id, rows, text, here.now()))
-    return redirect(url_for(".conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
+    return redirect(url_for("chat.conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
 
 
 def ready(twin: Twin) -> bool:
@@ -185,7 +185,7 @@ def _thread(twin: Twin, found: Conversation | None) -> dict[str, object]:
 
 def _home(twin: Twin, owner: str) -> str:
     token = guest_token(owner)
-    return url_for("sharing.guest", token=token) if token else url_for(".begin", twin_id=twin.id)
+    return url_for("sharing.guest", token=token) if token else url_for("chat.begin", twin_id=twin.id)
 
 
 def _text() -> str:
@@ -218,7 +218,7 @@ def _answered(twin: Twin, found: Conversation, message: ChatMessage) -> AnyRespo
         return Response(stream_with_context(_stream(twin, found, message)), mimetype="text/event-stream")
     for _piece in talk.reply(site(), twin, found, message):
         pass
-    return redirect(url_for(".conversation", conversation_id=found.id, _anchor="end"))
+    return redirect(url_for("chat.conversation", conversation_id=found.id, _anchor="end"))
 
 
 def _stream(twin: Twin, found: Conversation, message: ChatMessage) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _stream(twin: Twin, found: Conversation, message: ChatMessage) -> Iterator[s
 
 def _drawn(twin: Twin, conversation_id: str, *, over: bool = False) -> str:
     found = site().store.conversations.get(conversation_id)
-    address = url_for(".conversation", conversation_id=conversation_id)
+    address = url_for("chat.conversation", conversation_id=conversation_id)
     if found is None:
         return _event("thread", {"html": "", "over": True, "address": address})
     html = render_template(

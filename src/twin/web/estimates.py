@@ -42,7 +42,7 @@ def budgets(written: int, tokens_per_s: float) -> list[Budget]:
     found: list[Budget] = []
     for seconds in BUDGETS_S:
         found.append(Budget(seconds, min(seconds, needed) + _AROUND_S, min(1.0, seconds / needed)))
-        if needed <= seconds:
+        if needed <= seconds * 1.1:  # the next choice would hardly be another
             break
     return found
 

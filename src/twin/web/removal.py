@@ -29,6 +29,7 @@ class Goes:
     conversations: int
     corrections: int
     links: int
+    keys: int
 
 
 @pages.get("/twins/<twin_id>/delete")
@@ -75,6 +76,7 @@ def delete_twin(here: Site, found: Twin) -> None:
     deletion.delete(
         found, objects=platform.objects, records=platform.records, runner=platform.runner, folder=platform.scratch
     )
+    here.keys.forget(found.id)
     here.store.forget_twin(found.id)
 
 
@@ -88,6 +90,7 @@ def _goes(here: Site, found: Twin) -> Goes:
         conversations=len(store.conversations.listed(found.id, found.owner, limit=1_000_000)),
         corrections=len(store.corrections.of_twin(found.id)),
         links=len(store.invitations.shares(found.id)) + len(store.invitations.tests(found.id)),
+        keys=len(here.keys.listed(found.id)),
     )
 
 

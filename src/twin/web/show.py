@@ -12,6 +12,8 @@ from twin.domain.runs import Run, RunState, Stage
 from twin.web import access
 from twin.web.site import LANGUAGES, site
 
+_PLATFORMS = {"whatsapp": "WhatsApp", "imessage": "iMessage", "chatgpt": "ChatGPT", "transcript": "Chat"}
+
 
 def size(count: float) -> str:
     """Bytes, for people."""
@@ -34,6 +36,11 @@ def duration(seconds: float) -> str:
 
 def ago(moment: datetime) -> str:
     return format_timedelta(moment - site().now(), granularity="minute", add_direction=True)
+
+
+def platform_name(module: str) -> str:
+    """What people call a platform that one of our modules reads."""
+    return _PLATFORMS.get(module, module.replace("_", " ").capitalize())
 
 
 def stage_name(stage: Stage) -> str:
@@ -66,6 +73,7 @@ def init(app: Flask) -> None:
         date=lambda value: format_date(value, "medium"),
         time=lambda value: format_datetime(value, "short"),
         percent=lambda value: f"{value * 100:.0f} %",
+        platform=platform_name,
         stage=stage_name,
         state=state_name,
     )

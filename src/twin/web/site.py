@@ -6,14 +6,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from twin.base import models
+from twin.base.vocabulary import Vocabulary
 from twin.platform import Platform
 from twin.web.faults import log_fault
+from twin.web.keys import Keys
 from twin.web.mail import Mailer
 from twin.web.store import Store
 from twin.web.under_way import UnderWay
@@ -33,6 +37,7 @@ class Site:
     platform: Platform
     store: Store
     mail: Mailer
+    keys: Keys
     secret: str
     now: Callable[[], datetime]
     under_way: UnderWay = field(default_factory=UnderWay)
@@ -70,6 +75,14 @@ class Site:
                 log_fault(error)
 
         self.jobs.submit(guarded)
+
+    def tokens(self, text: str) -> int:
+        """How many tokens of the installation's base model a text is."""
+        return len(self._vocabulary.encode(text))
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return models.find(self.platform.settings.base, folder=self.platform.bases).vocabulary
 
     def link(self, path: str) -> str:
         """An address that works in a mail."""
