@@ -1,7 +1,10 @@
 """`twin report`: how alike a twin is."""
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -44,13 +47,11 @@ def _stored(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
     from twin.likeness import Report
     from twin.pipeline import keys
 
-    try:
-        file = _work(invocation, twin, run).fetch(keys.REPORT)
-    except NotFoundError as error:
-        raise NotFoundError(f"{twin.name!r} was not measured yet. Run `twin report {twin.name} --full`.") from error
-    found = Report.from_json(json.loads(file.read_text("utf-8")))
-    file.unlink()
-    return found
+    with _work(invocation, twin, run) as work:
+        try:
+            return Report.from_json(json.loads(work.fetch(keys.REPORT).read_text("utf-8")))
+        except NotFoundError as error:
+            raise NotFoundError(f"{twin.name!r} was not measured yet. Run `twin report {twin.name} --full`.") from error
 
 
 def _measured(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
@@ -68,14 +69,17 @@ def _measured(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
                 bars.console.print(told.note)
             bars.update(task, completed=told.done, total=told.total)
 
-        return evaluate(_work(invocation, twin, run, watch=watch), FULL)
+        with _work(invocation, twin, run, watch=watch) as work:
+            return evaluate(work, FULL)
 
 
-def _work(invocation: Invocation, twin: "Twin", run: "Run", *, watch: "Watcher | None" = None) -> "Work":
+@contextmanager
+def _work(invocation: Invocation, twin: "Twin", run: "Run", *, watch: "Watcher | None" = None) -> "Generator[Work]":
     from twin.domain.events import nobody
     from twin.pipeline.work import Work
 
     platform = invocation.platform
-    scratch = platform.scratch / twin.id / f"{run.id}-report"
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Work(twin, run, platform.objects, platform.records, scratch, platform.bases, platform.chat, watch or nobody)
+    with TemporaryDirectory() as folder:
+        yield Work(
+            twin, run, platform.objects, platform.records, Path(folder), platform.bases, platform.chat, watch or nobody
+        )

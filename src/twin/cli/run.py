@@ -87,6 +87,9 @@ def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begi
             click.echo(f"\n`twin run {twin.name}` goes on from here.", err=True)
             raise
     if run.state is RunState.FAILED:
+        log = platform.scratch / run.twin_id / run.id / "log.txt"
+        if log.exists() and log.stat().st_size:
+            click.echo(f"What its processes wrote: {log}", err=True)
         raise DataError(run.error or "The run failed.")
     if run.state is RunState.CANCELLED:
         raise DataError(f"The run was stopped. `twin run {twin.name}` goes on with it.")

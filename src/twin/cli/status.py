@@ -44,7 +44,7 @@ def _print_twins(invocation: Invocation, twins: "list[tuple[Twin, list[Run]]]") 
     for twin, runs in twins:
         answers = "yes" if twin.run_id else "not yet"
         speakers = ", ".join(twin.speakers) or "never completed: create it again, or delete it"
-        table.add_row(twin.name, speakers, twin.base, answers, describe(runs[-1]) if runs else "none")
+        table.add_row(twin.name, speakers, twin.base, answers, describe(invocation, runs[-1]) if runs else "none")
     invocation.out.print(table)
 
 
@@ -59,13 +59,18 @@ def _print_runs(invocation: Invocation, twin: "Twin", runs: "list[Run]") -> None
     for run in runs:
         figures = ", ".join(f"{name} {value:,.4g}" for name, value in run.figures.items())
         current = " (answers)" if run.id == twin.run_id else ""
-        table.add_row(f"{run.created_at.astimezone():%Y-%m-%d %H:%M}", run.id[:8], describe(run) + current, figures)
+        table.add_row(
+            f"{run.created_at.astimezone():%Y-%m-%d %H:%M}", run.id[:8], describe(invocation, run) + current, figures
+        )
     out.print(table if runs else f"It has not been trained yet: twin run {twin.name}")
 
 
-def describe(run: "Run") -> str:
+def describe(invocation: Invocation, run: "Run") -> str:
     """How a run stands, in a few words."""
     from twin.domain.runs import RunState
+
+    if not run.state.final and _left_alone(invocation):
+        return f"was broken off at {run.stage}; `twin run` goes on" if run.stage else "waits; `twin run` begins it"
 
     words: dict[Any, str] = {
         RunState.QUEUED: "waits for its turn",
@@ -75,3 +80,14 @@ def describe(run: "Run") -> str:
         RunState.CANCELLED: f"stopped at {run.stage}; `twin run` goes on" if run.stage else "stopped",
     }
     return words[run.state]
+
+
+def _left_alone(invocation: Invocation) -> bool:
+    """Whether nobody works on this machine's runs right now."""
+    from twin.backends.local.worker import Queue
+
+    runner = invocation.platform.runner
+    if not isinstance(runner, Queue):
+        return False
+    with runner.working() as nobody_else:
+        return nobody_else
