@@ -20,6 +20,7 @@ PLATFORMS = (
     "imessage",
     "imessage_text",
     "mail",
+    "sms",
     "line",
     "kakaotalk",
     "whatsapp",
