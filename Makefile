@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench-parse fuzz-parse lock clean
+.PHONY: help setup demo test lint types bench-parse fuzz-parse lock clean bench-serve soak
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,12 @@ lint: $(VENV)/dev.stamp ## Style and the direction of imports
 
 types: $(VENV)/dev.stamp ## Types
 	@$(BIN)/basedpyright --level error
+
+bench-serve: $(VENV)/dev.stamp ## Decode speed, time to first word, memory and publishing of twins
+	@PYTHONPATH=. $(BIN)/python bench/serve.py $(ARGS)
+
+soak: $(VENV)/dev.stamp ## Ten thousand requests while twins come, go and break
+	@PYTHONPATH=. $(BIN)/python bench/serve.py --soak 10000
 
 bench-parse: $(VENV)/dev.stamp ## Parse a million messages, next to other parsers
 	@$(BIN)/python bench/parse.py $(ARGS)
