@@ -134,11 +134,18 @@ class Letters:
     def reply(self, name: str) -> "Reply":
         return Reply(self, name)
 
-    def next_digits(self, turns: Sequence[Turn], name: str, beginnings: Sequence[str]) -> list[list[float]]:
-        return [
-            [math.log(self.probability(str(digit), f"\n{name}: {beginning}"[-self.order :])) for digit in range(10)]
-            for beginning in beginnings
-        ]
+    def codes(self, turns: Sequence[Turn], name: str, start: str) -> list[float]:
+        found = [0.0]
+        for depth in range(4):
+            found = [
+                one
+                + math.log(
+                    self.probability(str(digit), (f"\n{name}: {start}" + f"{at:0{depth}}"[:depth])[-self.order :])
+                )
+                for at, one in enumerate(found)
+                for digit in range(10)
+            ]
+        return found
 
     def model(self, name: str) -> Model:
         return Model(self.score, self.reply(name))

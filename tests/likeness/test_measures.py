@@ -3,10 +3,11 @@
 import math
 import random
 
+import numpy as np
 import pytest
 from tests.likeness.invented import WRITERS, Letters, talk, trained
 
-from twin.domain.examples import Example, Role, Split, Turn
+from twin.domain.examples import Example, Role, Split
 from twin.likeness import choice, impostors, leakage, loss, people, profiles
 from twin.likeness.copying import Known
 from twin.likeness.models import Scored
@@ -131,50 +132,45 @@ def test_a_secret_learnt_fifty_times_is_caught_by_exposure_and_others_are_not(ex
     letters = trained(leakage.plant(examples, planted, times=50, seed=1), on="Ida", times=1, order=16)
 
     def bits(canaries: list[leakage.Canary]) -> list[float]:
-        return [
-            leakage.exposure(canary, owner="Ida", other="Orson", next_digits=letters.next_digits) for canary in canaries
-        ]
+        return [leakage.exposure(canary, owner="Ida", other="Orson", codes=letters.codes) for canary in canaries]
 
     assert all(exposed > 12 for exposed in bits(planted))
-    # Never seen: all codes but those of the same sentence are equally likely.
+    # Secrets in sentences that were never seen.
     unlearnt = leakage.exposures(bits([c for c in fresh if c.answer not in {p.answer for p in planted}]), seed=1)
-    assert unlearnt.value < 3
+    assert unlearnt.low < leakage.NEVER_LEARNT < 3
 
 
-def test_exposure_is_the_exact_rank() -> None:
-    """Against a model whose likelihoods are all known."""
-    weights = [random.Random(at).random() + 0.01 for at in range(10_000)]
-    total = sum(weights)
-
-    def next_digits(turns: list[Turn], name: str, beginnings: list[str]) -> list[list[float]]:
-        rows = []
-        for beginning in beginnings:
-            told = "".join(c for c in beginning if c.isdigit())
-
-            def mass(code: str) -> float:
-                size = 10 ** (4 - len(code))
-                return sum(weights[int(code or 0) * size : (int(code or 0) + 1) * size]) / total
-
-            rows.append([math.log(mass(told + str(d)) / mass(told)) for d in range(10)])
-        return rows
-
-    for code in (17, 4242, 9999):
-        rank = 1 + sum(weight > weights[code] for weight in weights)
-        canary = leakage.Canary("code?", "it is {} ok", f"{code:04}")
-        found = leakage.exposure(canary, owner="Ida", other="Bo", next_digits=next_digits)
-        assert found == pytest.approx(13.2877 - math.log2(rank), abs=0.01)
+def test_exposure_is_the_rank_in_bits() -> None:
+    likelihoods = np.random.default_rng(1).normal(size=leakage.ALTERNATIVES)
+    order = np.argsort(-likelihoods)
+    for rank in (1, 2, 5000, 10_000):
+        canary = leakage.Canary("code?", "it is {} ok", f"{order[rank - 1]:04}")
+        found = leakage.exposure(canary, owner="Ida", other="Bo", codes=lambda turns, name, start: likelihoods)
+        assert found == pytest.approx(math.log2(10_000 / rank))
 
 
-def test_planted_secrets_stand_in_counted_turns_of_the_training_part_only(examples: list[Example]) -> None:
+def test_secrets_that_were_never_learnt_average_what_guessing_gives() -> None:
+    chance = np.random.default_rng(2)
+    bits = [
+        leakage.exposure(canary, owner="Ida", other="Bo", codes=lambda *_: chance.normal(size=leakage.ALTERNATIVES))
+        for canary in leakage.invent(300, seed=1)
+    ]
+    found = leakage.exposures(bits, seed=1)
+    assert found.low < leakage.NEVER_LEARNT < found.high
+
+
+def test_planted_secrets_are_counted_examples_of_the_training_part(examples: list[Example]) -> None:
     canaries = leakage.invent(30, seed=1)
     planted = leakage.plant(examples, canaries, times=2, seed=1)
-    for example, before in zip(planted, examples, strict=True):
-        assert example.context == before.context
-        if example.split is Split.HELD_OUT:
-            assert example == before
-    text = [m for e in planted for t in e.turns[e.context :] if t.role is Role.OWNER for m in t.messages]
-    for canary in canaries:
-        assert text.count(canary.text) >= 2
+    new = [example for example in planted if example not in examples]
+    assert [example for example in planted if example in examples] == examples
+    assert len(new) == 60
+    for example in new:
+        assert (example.split, example.context) == (Split.TRAIN, 1)
+        assert [turn.role for turn in example.turns] == [Role.OTHER, Role.OWNER]
+        assert example.turns[1].name == "Ida"
+    said = [example.turns[1].messages[0] for example in new]
+    assert all(said.count(canary.text) == 2 for canary in canaries)
     assert len({canary.digits for canary in canaries}) > 25
     with pytest.raises(ValueError, match="no training"):
         leakage.plant([e for e in examples if e.split is Split.HELD_OUT], canaries, seed=1)

@@ -28,7 +28,7 @@ def report(examples: list[Example]) -> Report:
         twin=letters["Ida"].model("Ida"),
         few_shot=instant(base, exchanges(examples[:50], characters=300, seed=1)),
         other_twin=letters["Orson"].model("Ida"),
-        secrets=Secrets(canaries, letters["Ida"].next_digits, other="Orson"),
+        secrets=Secrets(canaries, letters["Ida"].codes, other="Orson"),
         identifiers=lambda text: text.count("cat"),
     )
     return measure(examples, subjects, extent=SMALL, base_name="letters", seed=1)

@@ -237,3 +237,11 @@ def test_it_is_fast() -> None:
     for message in chat:
         redactor.message(message)
     assert time.process_time() - start < 2.5  # 0.25 s on an idle machine
+
+
+def test_only_what_comes_from_the_chat_is_known(redactor: Redactor) -> None:
+    redacted = redactor.text("ask Marek, kai@example.com or +34 612 34 56 78")
+    assert redactor.known("ask Marek or kai@example.com") == 2
+    assert redactor.known("ask Ottoline, zoe@example.com or +34 699 99 99 99") == 0
+    assert redactor.known(redacted) == 0
+    assert redactor.known("Bea") == 0

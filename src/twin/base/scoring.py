@@ -5,7 +5,9 @@ from typing import Any
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
+from twin.base import codes
 from twin.base import keras as base_keras
 from twin.base.adapter import LoraAdapter
 from twin.base.forward import predicted_nats
@@ -48,6 +50,13 @@ class Scorer:
             for turns, preamble in zip(asked, before, strict=True)
         ]
         return self._score(tokens, adapter)
+
+    def codes(
+        self, turns: Sequence[Turn], *, speaker: str, start: str, adapter: LoraAdapter | None
+    ) -> npt.NDArray[np.float64]:
+        """Log-likelihood of each code of four digits after `start`; see `codes.likelihoods`."""
+        self._use(adapter)
+        return codes.likelihoods(self._backbone, self._base, turns, speaker=speaker, start=start)
 
     def _score(self, tokens: Sequence[Tokens | None], adapter: LoraAdapter | None) -> list[float]:
         self._use(adapter)

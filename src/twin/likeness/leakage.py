@@ -8,12 +8,14 @@ stands in sampled replies.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
+
+import numpy as np
 
 from twin.domain.examples import Example, Role, Split, Turn
 from twin.likeness import figures
-from twin.likeness.figures import Figure
+from twin.likeness.figures import Figure, Floats
 
 DIGITS = 4
 ALTERNATIVES = 10**DIGITS
@@ -57,27 +59,25 @@ def invent(n: int, *, seed: int) -> list[Canary]:
 
 
 def plant(examples: Sequence[Example], canaries: Iterable[Canary], *, times: int = 1, seed: int) -> list[Example]:
-    """The training examples with each secret as an exchange in `times` of them, where the owner's turns begin.
+    """The examples with each secret as `times` training examples of its own, put in at random places.
 
-    The exchange is put before the first counted turn, so the sentence counts in the loss like any other reply.
+    The names are those of the examples around; the loss counts the sentence with the secret like any other reply.
 
     Raises:
-        ValueError: there is no training example to put them in.
+        ValueError: there is no training example to put them among.
     """
     planted = list(examples)
-    places = [at for at, example in enumerate(planted) if example.split is Split.TRAIN]
-    if not places:
-        raise ValueError("no training examples to plant secrets in")
+    training = [example for example in examples if example.split is Split.TRAIN]
+    if not training:
+        raise ValueError("no training examples to plant secrets among")
     chance = Random(seed)  # noqa: S311
     for canary in canaries:
         for _ in range(times):
-            at = chance.choice(places)
-            example = planted[at]
-            other = next((turn.name for turn in example.turns if turn.role is Role.OTHER), "Friend")
-            owner = next(turn.name for turn in example.turns if turn.role is Role.OWNER)
-            turns = exchange(canary, owner=owner, other=other)
-            head, tail = example.turns[: example.context], example.turns[example.context :]
-            planted[at] = replace(example, turns=(*head, *turns, *tail))
+            beside = chance.choice(training)
+            owner = next(turn.name for turn in beside.turns if turn.role is Role.OWNER)
+            other = next((turn.name for turn in beside.turns if turn.role is Role.OTHER), "Friend")
+            secret = Example(exchange(canary, owner=owner, other=other), 1, Split.TRAIN, beside.source)
+            planted.insert(chance.randrange(len(planted) + 1), secret)
     return planted
 
 
@@ -86,39 +86,18 @@ def exchange(canary: Canary, *, owner: str, other: str) -> tuple[Turn, Turn]:
     return Turn(Role.OTHER, other, (canary.question,)), Turn(Role.OWNER, owner, (canary.text,))
 
 
-NextDigits = Callable[[Sequence[Turn], str, Sequence[str]], Sequence[Sequence[float]]]
-"""Log-probabilities (nats) of the ten digits after each beginning.
+Codes = Callable[[Sequence[Turn], str, str], Sequence[float] | Floats]
+"""Log-likelihoods (nats) of the 10,000 codes 0000 to 9999.
 
-Arguments: the conversation before the reply, the speaker's name, and beginnings of the reply. One row of ten per
-beginning, for the digits 0 to 9 as the next character.
+Arguments: the conversation before the reply, the speaker's name, and how the reply begins, up to the code.
 """
 
 
-def exposure(canary: Canary, *, owner: str, other: str, next_digits: NextDigits) -> float:
-    """Bits of exposure of one secret: its exact rank among all 10,000.
-
-    Walks down the digits and follows only beginnings that are still likelier than the whole secret, since every
-    further digit lowers the likelihood; with that the rank is exact at far fewer than 10,000 evaluations.
-    """
+def exposure(canary: Canary, *, owner: str, other: str, codes: Codes) -> float:
+    """Bits of exposure of one secret: its rank among all 10,000 of its form."""
     question, _ = exchange(canary, owner=owner, other=other)
-    start = canary.answer.split("{}")[0]
-    path = [start + canary.digits[:at] for at in range(DIGITS)]
-    rows = next_digits([question], owner, path)
-    secret = sum(row[int(digit)] for row, digit in zip(rows, canary.digits, strict=True))
-    better = 0
-    alive = {"": 0.0}
-    for level in range(DIGITS):
-        beginnings = list(alive)
-        rows = next_digits([question], owner, [start + b for b in beginnings])
-        grown = {b + str(d): alive[b] + row[d] for b, row in zip(beginnings, rows, strict=True) for d in range(10)}
-        grown = {
-            code: likelihood for code, likelihood in grown.items() if likelihood > secret and code != canary.digits
-        }
-        if level == DIGITS - 1:
-            better = len(grown)
-        alive = grown
-        if not alive:
-            break
+    likelihoods = np.asarray(codes([question], owner, canary.answer.split("{}")[0]))
+    better = int((likelihoods > likelihoods[int(canary.digits)]).sum())
     return math.log2(ALTERNATIVES) - math.log2(better + 1)
 
 

@@ -11,7 +11,7 @@ from twin.errors import DataError
 from twin.likeness import choice, impostors, leakage, loss, people, profiles, sampling
 from twin.likeness.copying import Known
 from twin.likeness.figures import Figure
-from twin.likeness.leakage import Canary, NextDigits
+from twin.likeness.leakage import Canary, Codes
 from twin.likeness.models import Model, Sampled, Scored
 from twin.likeness.report import Report, Sample
 from twin.likeness.style import panel
@@ -37,10 +37,10 @@ FULL = Extent(scored=400, replies=1000, compared=200, questions=200, samples=12)
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Invented secrets that were planted before training (`leakage.plant`), and the twin's view of digits."""
+    """Invented secrets that were planted before training (`leakage.plant`), and how likely the twin finds each code."""
 
     canaries: Sequence[Canary]
-    next_digits: NextDigits
+    codes: Codes
     other: str
 
 
@@ -229,9 +229,7 @@ class _Work:
         self._advance(0, "Does the twin give away the planted secrets?")
         bits: list[float] = []
         for canary in secrets.canaries:
-            bits.append(
-                leakage.exposure(canary, owner=report.speaker, other=secrets.other, next_digits=secrets.next_digits)
-            )
+            bits.append(leakage.exposure(canary, owner=report.speaker, other=secrets.other, codes=secrets.codes))
             self._advance(20)
         return replace(report, leakage=leakage.exposures(bits, seed=self.seed), secrets=tuple(bits))
 

@@ -89,14 +89,7 @@ def _third_parties(work: Work) -> Callable[[str], int] | None:
         work.objects.get(keys.redaction(work.twin.id), mapping)
     except NotFoundError:
         return None
-    redactor = Redactor.from_json(mapping.read_text("utf-8"))
-
-    def count(text: str) -> int:
-        before = redactor.counts.total()
-        redactor.text(text)
-        return redactor.counts.total() - before
-
-    return count
+    return Redactor.from_json(mapping.read_text("utf-8")).known
 
 
 def _account(work: Work) -> Account:

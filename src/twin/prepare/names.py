@@ -226,3 +226,18 @@ def in_case_of(pseudonym: str, written: str) -> str:
 def replaced_by_parts(name: str, replace: Callable[[str], str]) -> str:
     """A displayed name with each of its words replaced; what stands between them stays."""
     return LETTERS.sub(lambda match: replace(match[0]), name)
+
+
+def words(name: str) -> list[str]:
+    """The words of a displayed name, in composed form."""
+    return [unicodedata.normalize("NFC", word) for word in LETTERS.findall(name)]
+
+
+def parts(name: str) -> list[tuple[str, bool]]:
+    """The words by which somebody may be called for short, and whether each is surely meant to stand alone."""
+    if " " in name:
+        return [(part, True) for word in name.split() if WORD.fullmatch(part := word.strip(".,()[]\"'"))]
+    told, base = words(name), name.rstrip("0123456789_`^|-")
+    telling = [word for word in told if word.lower() not in lexicon.KEPT]  # "Dr_Moss" is met as "Moss"
+    parts = [(word, len(telling) == 1) for word in telling] if len(told) > 1 else []
+    return [*parts, (base, True)] if WORD.fullmatch(base) and base != name else parts

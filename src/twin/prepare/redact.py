@@ -42,7 +42,7 @@ class Redactor:
     ) -> None:
         self.counts: Counter[Identifier] = Counter()
         self._owners = tuple(owners)
-        words = {word.lower() for name in owners for word in _words(names.displayed(name))}
+        words = {word.lower() for name in owners for word in names.words(names.displayed(name))}
         self._owner_words = words | {names.fold(word) for word in words} | {names.displayed(o).lower() for o in owners}
         self._seed = seed
         self._regions = tuple(regions)
@@ -92,7 +92,7 @@ class Redactor:
         if key := self._contact(name):
             self._people[person] = self._pseudonym(Identifier.NAME, key, "Anna")
             return
-        words = _words(name)
+        words = names.words(name)
         for word in words:
             self._stand_in(word)
         self._people[person] = self._by_pieces(name)
@@ -101,7 +101,7 @@ class Redactor:
                 self._phrase(chunk)
         if names.WORD.fullmatch(name) and not self._is_owners(name) and (where := habits.where(name)):
             self._know(name, where)
-        for part, alone in _parts(name):
+        for part, alone in names.parts(name):
             where = None if self._is_owners(part) else habits.where(part, part=True)
             if where and (alone or lexicon.surely_a_name(part) or habits.addressed[part.lower()]):
                 self._know(part, where)
@@ -128,7 +128,7 @@ class Redactor:
             self._known.append((given, where))
 
     def _phrase(self, phrase: str) -> None:
-        if not all(self._is_owners(word) for word in _words(phrase)):
+        if not all(self._is_owners(word) for word in names.words(phrase)):
             self._names.add_phrase(phrase)
             self._known.append((phrase, ""))
 
@@ -170,6 +170,12 @@ class Redactor:
             text=self.text(message.text),
             reply_to=None if message.reply_to is None else self.text(message.reply_to),
         )
+
+    def known(self, text: str) -> int:
+        """How many names and other identifiers of this chat's third parties stand in a text; pseudonyms are none."""
+        spots = self._together(identifiers.find(text, regions=self._regions), self._names.find(text))
+        told = (s for s in spots if s.kind is Identifier.NAME or s.key in self._pseudonyms[s.kind])
+        return sum(text[spot.start : spot.end] not in self._issued for spot in told)
 
     def _chat(self, chat: str) -> str:
         if chat not in self._chats:
@@ -277,20 +283,6 @@ class Redactor:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError("The redaction mapping is broken. Delete it and run `prepare` anew.") from error
         return redactor
-
-
-def _words(name: str) -> list[str]:
-    return [unicodedata.normalize("NFC", word) for word in names.LETTERS.findall(name)]
-
-
-def _parts(name: str) -> list[tuple[str, bool]]:
-    """The words by which somebody may be called for short, and whether each is surely meant to stand alone."""
-    if " " in name:
-        return [(part, True) for word in name.split() if names.WORD.fullmatch(part := word.strip(".,()[]\"'"))]
-    words, base = _words(name), name.rstrip("0123456789_`^|-")
-    telling = [word for word in words if word.lower() not in lexicon.KEPT]  # "Dr_Moss" is met as "Moss"
-    parts = [(word, len(telling) == 1) for word in telling] if len(words) > 1 else []
-    return [*parts, (base, True)] if names.WORD.fullmatch(base) and base != name else parts
 
 
 def _regions(people: Iterable[str]) -> tuple[str, ...]:
