@@ -24,8 +24,8 @@ from twin.serve.voice import messages
 ENDS_WITHIN = 120
 """Tokens. A reply that takes more has not ended by itself."""
 
-LONGEST = 1024
-"""Tokens of an example with what stands before it."""
+SHORT, LONGEST = 256, 1024
+"""Tokens of an example, alone and with past exchanges before it."""
 
 SHOWN = 2400
 """Characters of past exchanges that the base is shown, to compare the twin with."""
@@ -42,7 +42,8 @@ def evaluate(work: Work, extent: Extent) -> Report:
     examples = list(read_examples(work.fetch(keys.EXAMPLES)))
     adapter = work.fetch(keys.ADAPTER)
     base = models.find(work.twin.base, folder=work.bases)
-    scorer = Scorer(base, length=LONGEST, rows=1)
+    # Only where the base is shown past exchanges are examples long; short rows cost less attention.
+    scorer = Scorer(base, length=LONGEST, rows=1) if extent.compared else Scorer(base, length=SHORT, rows=4)
     answers = work.chat(work.twin.base)
     speaker = work.twin.speakers[0]
     untouched = Model(_scores(scorer, None), _replies(answers, base, None, speaker))
