@@ -22,6 +22,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+LEARNING_RATE = "1e-3"
+"""Of the peer; ours is the default of `TrainConfig`."""
+
 FOLDER = Path(os.environ.get("TWIN_BENCH", ".cache/bench"))
 
 
@@ -45,7 +48,9 @@ def main() -> None:
         peer = None
         if arguments.peer and arguments.peer.exists():
             script = Path(__file__).with_name("train_peer.py")
-            peer = child([str(arguments.peer), str(script), str(folder), str(arguments.seconds)], arguments)
+            peer = child(
+                [str(arguments.peer), str(script), str(folder), str(arguments.seconds), LEARNING_RATE], arguments
+            )
     report(own, peer)
 
 
@@ -84,9 +89,20 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> None:
     }
     (folder / "tokens.json").write_text(json.dumps(rows))
     if arguments.peer:
-        from twin.convert.huggingface import write_base
-
         write_base(base, folder / "base")
+
+
+def write_base(base: Any, target: Path) -> None:
+    """The untouched base as a Hugging Face folder: the export of an adapter that changes nothing."""
+    import numpy as np
+
+    from twin.base.adapter import LoraAdapter, LowRank
+    from twin.convert.huggingface import write_folder
+
+    shape = base.model.tensors["blk.0.attn_k.weight"].shape
+    nothing = LowRank(np.zeros((1, shape[1]), np.float32), np.zeros((shape[0], 1), np.float32))
+    adapter = LoraAdapter(1, 1.0, {"model.layers.0.self_attn.k_proj": nothing})
+    write_folder(adapter, base, target, dtype="float32")
 
 
 def ours(folder: Path, seconds: float, fields: dict[str, Any]) -> dict[str, Any]:
