@@ -46,8 +46,8 @@ def evaluate(work: Work, extent: Extent) -> Report:
     scorer = Scorer(base, length=LONGEST, rows=1) if extent.compared else Scorer(base, length=SHORT, rows=4)
     answers = work.chat(work.twin.base)
     speaker = work.twin.speakers[0]
-    untouched = Model(_scores(scorer, None), _replies(answers, base, None, speaker))
-    twin = Model(_scores(scorer, LoraAdapter.load(adapter)), _replies(answers, base, work.run.id, speaker))
+    untouched = Model(scores(scorer, None), replies(answers, base, None, speaker))
+    twin = Model(scores(scorer, LoraAdapter.load(adapter)), replies(answers, base, work.run.id, speaker))
     training = [example for example in examples if example.split is Split.TRAIN]
     subjects = Subjects(
         base=untouched,
@@ -64,7 +64,9 @@ def evaluate(work: Work, extent: Extent) -> Report:
     return report
 
 
-def _scores(scorer: Scorer, adapter: LoraAdapter | None) -> Callable[[Sequence[Example]], list[Scored]]:
+def scores(scorer: Scorer, adapter: LoraAdapter | None) -> Callable[[Sequence[Example]], list[Scored]]:
+    """A model of the measures that scores with an adapter, or with the untouched base."""
+
     def score(examples: Sequence[Example]) -> list[Scored]:
         nats = scorer.examples(examples, adapter=adapter)
         return [Scored(one, characters(example)) for one, example in zip(nats, examples, strict=True)]
@@ -72,9 +74,9 @@ def _scores(scorer: Scorer, adapter: LoraAdapter | None) -> Callable[[Sequence[E
     return score
 
 
-def _replies(
-    chat: ChatModel, base: Base, adapter: str | None, speaker: str
-) -> Callable[[Sequence[Turn], int], Sampled]:
+def replies(chat: ChatModel, base: Base, adapter: str | None, speaker: str) -> Callable[[Sequence[Turn], int], Sampled]:
+    """A model of the measures that answers as it is served, in the voice of an adapter or of the untouched base."""
+
     def reply(turns: Sequence[Turn], seed: int) -> Sampled:
         sampling = Sampling(seed=seed, max_tokens=ENDS_WITHIN + 8)
         said = tuple(messages(chat.reply(turns, speaker=speaker, adapter=adapter, sampling=sampling)))
