@@ -20,6 +20,7 @@ PLATFORMS = (
     "imessage",
     "imessage_text",
     "mail",
+    "signal",
     "sms",
     "line",
     "kakaotalk",
