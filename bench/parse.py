@@ -57,6 +57,8 @@ NAMES = ("Ana Pérez", "Bo", "Cy Brown", "Dee 🦊")
 OURS = """
 import json, resource, sys, time
 from twin.ingest import read
+from twin.ingest.platforms import platforms
+platforms()  # what importing is to the others
 start = time.perf_counter()
 count = sum(1 for _ in read([sys.argv[1]]))
 took = time.perf_counter() - start
@@ -103,6 +105,8 @@ def write_chat(path: Path, messages: int, *, iphone: bool) -> None:
                 body = "\u200eimage omitted" if iphone else "<Media omitted>"
             elif kind < 0.07:
                 body += "\nsecond line"
+            elif kind < 0.10:
+                body += " https://example.org/some/page"
             name = chance.choice(NAMES)
             if iphone:
                 file.write(f"[{at:%d.%m.%y, %H:%M:%S}] {name}: {body}\r\n")

@@ -104,19 +104,18 @@ def _why(file: File) -> str:
 
 def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
     """Lists of messages; where the source breaks off, what came before leaves first."""
-    broken: list[ExportError] = []
-
-    def guarded() -> Iterator[Message]:
+    broken: ExportError | None = None
+    while broken is None:
+        batch: list[Message] = []
         try:
-            yield from messages
+            batch.extend(islice(messages, _BATCH))  # keeps what came before an error
         except ExportError as error:
-            broken.append(error)
-
-    source = guarded()
-    while batch := list(islice(source, _BATCH)):
-        yield batch
-    if broken:
-        raise broken[0]
+            broken = error
+        if batch:
+            yield batch
+        elif broken is None:
+            return
+    raise broken
 
 
 def _count(report: Report, batch: list[Message]) -> None:

@@ -9,7 +9,7 @@ from twin.domain.messages import Kind, Message
 from twin.errors import ExportError
 from twin.ingest.encoding import open_text
 from twin.ingest.export import File, Report
-from twin.ingest.whatsapp.kinds import BEGINS, ENDS
+from twin.ingest.whatsapp.kinds import BEGINS, ENDS, ODD_LINES
 from twin.ingest.whatsapp.layout import Layout, Row
 from twin.ingest.whatsapp.phrases import bare
 
@@ -51,9 +51,10 @@ def messages(text: Text, chat: str, report: Report) -> Iterator[Message]:
             elif (
                 body[:1] in BEGINS
                 or body[-1:] in ENDS
-                or "\n" in body
                 or "\u200e" in body
-                or "://" in body
+                or "maps" in body
+                or "foursquare" in body
+                or ("\n" in body and ODD_LINES.search(body))
                 or body.lower() in phrases
                 or careful
             ):

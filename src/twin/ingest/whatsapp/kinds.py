@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from twin.domain.messages import Kind
-from twin.ingest.whatsapp.phrases import bare, fold, notice_in, phrases
+from twin.ingest.whatsapp.phrases import OPENING, bare, fold, notice_in, phrases
 
 MARKS = "\u200e\u200f"
-BEGINS = frozenset({"", "<", "[", *MARKS})
-ENDS = frozenset(">)")
+BEGINS = frozenset({"", "<", "[", "\n", *MARKS})
+ENDS = frozenset(">)\n")
+ODD_LINES = re.compile(r"[>):：]\r?\n|\.\w{1,5}\r?\n|\n {2,}- |\r")
+"""What no body has that is nothing but words, at its first or last character and at the ends of its lines."""
 
 _CATEGORY = {
     "media": Kind.MEDIA,
@@ -109,13 +111,13 @@ class Kinds:
         for look in (self._attachment, self._tail, self._place):
             if (found := look(sender, text)) is not None:
                 return found
-        if self._is_poll(text):
+        if "\n" in text and self._is_poll(text):
             return Kind.POLL, text
         if text in self._placeholders or (text[0] == "<" and self._is_placeholder(text)):
             return Kind.MEDIA, ""
         if marked and self._apple:
             return self._by_app(sender, text, folded)
-        if folded.startswith(phrases().openings):
+        if folded[:OPENING] in phrases().openings and notice_in(text):
             self._heard(notice_in(text))
             return Kind.SYSTEM, text
         return Kind.TEXT, body.strip("\n")
@@ -135,8 +137,8 @@ class Kinds:
 
     def _attachment(self, _sender: str, text: str) -> tuple[Kind, str] | None:
         words = phrases().words["attached"]
-        for pattern in (_ATTACHED, _BRACKETED):
-            found = pattern.fullmatch(text)
+        for end, pattern in ((")", _ATTACHED), (">", _BRACKETED)):
+            found = pattern.fullmatch(text) if end in text else None
             if found is None:
                 continue
             part = {name: value or "" for name, value in found.groupdict().items()}
@@ -161,6 +163,8 @@ class Kinds:
         """`words <This message was edited>`, `caption ‎image omitted`, `<image omitted> caption`."""
         whole = phrases().whole
         head, mark, tail = text.rpartition("<" if text[-1] == ">" else "\u200e")
+        if not mark and text[0] != "<":
+            return None
         if len(tail) > _LONGEST_TAIL:
             return None
         phrase = whole.get(fold(tail)) if mark else None
@@ -190,8 +194,6 @@ class Kinds:
         return None
 
     def _is_poll(self, text: str) -> bool:
-        if "\n" not in text:
-            return False
         options = [found["word"] for found in _OPTION.finditer(text)]
         if len(options) > 1 and len(set(options)) == 1:
             return True

@@ -17,9 +17,9 @@ from twin.ingest.whatsapp.senders import Senders
 from twin.ingest.whatsapp.shapes import MARKS, SPACES, Shape, choose, clean, compile_shapes, shape_of
 from twin.ingest.whatsapp.stamps import Stamps, fields_of
 
-_WHOLE = 1 << 20
-_HEAD = 384 << 10
-_WINDOW = 48 << 10
+_WHOLE = 512 << 10
+_HEAD = 192 << 10
+_WINDOW = 24 << 10
 _WINDOWS = 12
 _SHAPES = 8
 _ENGLISH = re.compile(r"\b(?:the|you|and|is|are|what|this|that|it's|i'm|have|with|for|not|was)\b", re.IGNORECASE)

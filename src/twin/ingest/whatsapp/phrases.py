@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff]")
 _SPACES = re.compile("[ \u00a0\u202f]+")
+OPENING = 20
+"""Characters by which a notice is recognised although somebody seems to have written it."""
 _EDGES = " \t<>.。:：\u00a0\u202f"
 
 
@@ -22,7 +24,7 @@ class Phrases(NamedTuple):
     """All phrases, folded.
 
     `whole` are whole bodies or tails; `calls` are the beginnings of call records and `call_parts` parts of notices
-    about calls; `words` stand before a colon or in brackets; `notices` are parts of lines that nobody wrote; `you` are the person's own name in WhatsApp Web; `files` name the exported file,
+    about calls; `words` stand before a colon or in brackets; `notices` are parts of lines that nobody wrote, `openings` their beginnings; `you` are the person's own name in WhatsApp Web; `files` name the exported file,
     `%s` being the chat's partner.
     """
 
@@ -31,7 +33,7 @@ class Phrases(NamedTuple):
     call_parts: tuple[str, ...]
     words: dict[str, dict[str, frozenset[str]]]
     notices: tuple[tuple[str, str], ...]
-    openings: tuple[str, ...]
+    openings: frozenset[str]
     you: frozenset[str]
     files: frozenset[str]
 
@@ -69,7 +71,7 @@ def phrases() -> Phrases:
         call_parts=tuple(fold(text) for categories in table.values() for text in categories.get("call_part", ())),
         words=words,
         notices=tuple(notices),
-        openings=tuple(text for text, _ in notices if len(text) >= 20 and " " in text),
+        openings=frozenset(text[:OPENING] for text, _ in notices if len(text) >= OPENING),
         files=frozenset(text for categories in table.values() for text in categories.get("file", ())),
         you=frozenset(fold(text) for categories in table.values() for text in categories.get("you", ())),
     )
