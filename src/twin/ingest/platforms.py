@@ -15,6 +15,7 @@ PLATFORMS = (
     "messenger",
     "messenger_html",
     "assistants",
+    "slack",
     "discord",
     "discord_package",
     "imessage",
