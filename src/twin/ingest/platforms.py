@@ -16,6 +16,8 @@ PLATFORMS = (
     "messenger_html",
     "assistants",
     "slack",
+    "google_chat",
+    "google_voice",
     "discord",
     "discord_package",
     "imessage",
