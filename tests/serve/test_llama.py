@@ -24,6 +24,7 @@ from twin.domain.examples import Role, Turn
 from twin.domain.ports import Sampling
 from twin.errors import BusyError, DataError, ModelError, NotFoundError, UnavailableError
 from twin.serve import llama
+from twin.serve.adapters import check
 from twin.serve.llama import LlamaChat
 
 OpenChat = Callable[..., LlamaChat]
@@ -242,6 +243,41 @@ def test_what_only_llama_cpp_refuses_is_found_by_trying(
     assert say(chat, "0") != say(chat, "1")
     with pytest.raises(ModelError):
         say(chat, "broken")
+
+
+def test_any_broken_byte_is_a_model_error(adapter_files: list[Path], base: Base, tmp_path: Path) -> None:
+    whole = adapter_files[0].read_bytes()
+    chance = random.Random(1)
+    sound = 0
+    for number in range(300):
+        content = bytearray(whole)
+        for _ in range(chance.randrange(1, 6)):
+            content[chance.randrange(3000)] = chance.choice([0, 1, 127, 255])
+        file = tmp_path / f"{number}.gguf"
+        file.write_bytes(content)
+        try:
+            check(file, base.model)
+            sound += 1
+        except ModelError:
+            pass
+        file.unlink()
+    assert 0 < sound < 100
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_while_loading_is_told_and_leaves_no_one_waiting(
+    open_chat: OpenChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(llama, "LlamaServer", fail)
+    chat = open_chat()
+    for _ in range(2):
+        with pytest.raises(ModelError, match="RecursionError"):
+            say(chat, None)
+    monkeypatch.undo()
+    assert say(chat, None)
 
 
 def test_a_deleted_adapter_falls_silent_at_once(

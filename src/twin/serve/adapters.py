@@ -21,7 +21,8 @@ def check(path: Path, base: GGUF) -> None:
         raise _broken("it is not a LoRA adapter")
     if about.get("general.architecture") != base.metadata.get("general.architecture"):
         raise _broken(f"it was made for {about.get('general.architecture')!r}")
-    if not np.isfinite(about.get("adapter.lora.alpha", np.nan)):
+    alpha = about.get("adapter.lora.alpha")
+    if not isinstance(alpha, float) or not np.isfinite(alpha):
         raise _broken("its scale is missing")
     pairs: dict[str, dict[str, tuple[int, ...]]] = {}
     for name, tensor in model.tensors.items():
@@ -29,8 +30,6 @@ def check(path: Path, base: GGUF) -> None:
         if match is None or len(tensor.shape) != 2 or tensor.kind not in _KINDS:
             raise _broken(f"{name} is not a LoRA matrix")
         pairs.setdefault(match["weight"], {})[match["side"]] = tensor.shape
-        if not np.isfinite(model.floats(name)).all():
-            raise _broken(f"{name} holds numbers that are not finite")
     if not pairs:
         raise _broken("it changes nothing")
     for weight, shapes in pairs.items():
@@ -40,6 +39,9 @@ def check(path: Path, base: GGUF) -> None:
         (rank, into), (out, other_rank) = shapes["a"], shapes["b"]
         if (out, into) != target.shape or rank != other_rank:
             raise _broken(f"its matrices for {weight} do not fit the base model")
+    for name in model.tensors:  # only now are their sizes known to be sane
+        if not np.isfinite(model.floats(name)).all():
+            raise _broken(f"{name} holds numbers that are not finite")
 
 
 def _broken(why: str) -> ModelError:

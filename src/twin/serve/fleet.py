@@ -186,35 +186,46 @@ class Fleet:
             self._builder.start()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                wanted = list(self._wanted)
-            files = self._sound(wanted)
-            failure: str | None = None
-            crew = None
-            if self._crew is None or self._crew.adapters != {adapter: file.stamp for adapter, file in files.items()}:
-                began = time.monotonic()
-                try:
-                    crew = self._crew_of(files)
-                    log.info("serving %d adapters after %.1f s", len(crew.adapters), time.monotonic() - began)
-                except TwinError as error:
-                    failure = str(error)
-            with self._changed:
-                old = self._crew
-                if crew:
-                    self._crew = crew
-                self._failure = failure
-                # What is wanted may have changed meanwhile.
-                loaded = self._crew.adapters if self._crew else {}
-                done = failure is not None or self._closed or self._wanted.keys() == loaded.keys()
-                if done:
+        done = False
+        while not done:
+            try:
+                done = self._round()
+            except BaseException as error:
+                # Whoever waits is told, and the next request has another try.
+                with self._changed:
+                    self._failure = f"The model could not be loaded ({type(error).__name__}). Try again."
                     self._builder = None
-                idle = crew is not None and old is not None and old.users == 0
-                self._changed.notify_all()
-            if idle and old:
-                old.server.close()
+                    self._changed.notify_all()
+                raise
+
+    def _round(self) -> bool:
+        """Have a server with what is wanted now; whether nothing else is wanted since."""
+        with self._changed:
+            wanted = list(self._wanted)
+        files = self._sound(wanted)
+        failure: str | None = None
+        crew = None
+        if self._crew is None or self._crew.adapters != {adapter: file.stamp for adapter, file in files.items()}:
+            began = time.monotonic()
+            try:
+                crew = self._crew_of(files)
+                log.info("serving %d adapters after %.1f s", len(crew.adapters), time.monotonic() - began)
+            except TwinError as error:
+                failure = str(error)
+        with self._changed:
+            old = self._crew
+            if crew:
+                self._crew = crew
+            self._failure = failure
+            loaded = self._crew.adapters if self._crew else {}
+            done = failure is not None or self._closed or self._wanted.keys() == loaded.keys()
             if done:
-                return
+                self._builder = None
+            idle = crew is not None and old is not None and old.users == 0
+            self._changed.notify_all()
+        if idle and old:
+            old.server.close()
+        return done
 
     def _sound(self, wanted: Sequence[str]) -> dict[str, File]:
         """The wanted adapters whose files are there and whole. Notes the broken ones."""
