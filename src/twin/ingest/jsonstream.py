@@ -26,10 +26,10 @@ _BARE_PATH = re.compile(
 )
 
 
-def _utf8(stream: BinaryIO) -> Iterator[bytes]:
+def _utf8(stream: BinaryIO, start: int = 0) -> Iterator[bytes]:
     """A file as UTF-8 without a byte order mark, mended; it comes in pieces that end after a line or a comma."""
     decoder = codecs.getincrementaldecoder(detect(stream.read(_CHUNK)))("replace")
-    stream.seek(0)
+    stream.seek(start)
     waiting: list[bytes] = []
     length = 0
     while block := stream.read(_CHUNK):
@@ -80,8 +80,8 @@ def outline(file: File) -> frozenset[str]:
     return frozenset(paths)
 
 
-def records(file: File, report: Report, *wanted: str) -> Generator[tuple[str, Any]]:
-    """The values at the key paths `wanted` with their paths, in the order of the file.
+def records(file: File, report: Report, *wanted: str, start: int = 0) -> Generator[tuple[str, Any]]:
+    """The values at the key paths `wanted` with their paths, in the order of the file, from byte `start` on.
 
     `chats.list.item.name` is a chat's name, `chats.list.item.messages.item` each of its messages. Of a key that
     stands twice in an object the later value counts, unless it is empty.
@@ -93,7 +93,7 @@ def records(file: File, report: Report, *wanted: str) -> Generator[tuple[str, An
     seen = 0
     with file.open() as stream:
         try:
-            for path, value in _values(stream, frozenset(wanted)):
+            for path, value in _values(stream, frozenset(wanted), start):
                 seen += isinstance(value, dict | list)
                 yield path, value
         except ijson.JSONError:
@@ -104,11 +104,11 @@ def records(file: File, report: Report, *wanted: str) -> Generator[tuple[str, An
             report.warnings.append(f"{where}; the {seen:,} records before that were read.")
 
 
-def _events(stream: BinaryIO) -> Iterator[tuple[str, Any]]:
+def _events(stream: BinaryIO, start: int) -> Iterator[tuple[str, Any]]:
     found = ijson.sendable_list()
     # Python's own integers crash the library at 4,300 digits; with this, numbers over 64 bits are an error in the JSON.
     parser = ijson.basic_parse_coro(found, use_float=True)
-    for data in _utf8(stream):
+    for data in _utf8(stream, start):
         broken = None
         try:
             parser.send(data)
@@ -121,11 +121,11 @@ def _events(stream: BinaryIO) -> Iterator[tuple[str, Any]]:
     parser.close()
 
 
-def _values(stream: BinaryIO, wanted: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def _values(stream: BinaryIO, wanted: frozenset[str], start: int) -> Iterator[tuple[str, Any]]:
     path: list[str] = []  # one name per open bracket outside of a wanted value
     building: list[Any] = []  # the open containers of the wanted value that is being built
     at = key = ""
-    for event, scalar in _events(stream):
+    for event, scalar in _events(stream, start):
         if event == "map_key":
             if building:
                 key = scalar

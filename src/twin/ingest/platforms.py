@@ -16,6 +16,7 @@ PLATFORMS = (
     "messenger_html",
     "assistants",
     "slack",
+    "twitter",
     "google_chat",
     "google_voice",
     "discord",
