@@ -61,6 +61,8 @@ class Person:
         answer = self.browser.post(path, data={"csrf_token": self.token, **(data or {})}, headers={"Accept": accept})
         assert answer.status_code == status, (path, answer.status_code, answer.text[:400])
         self._keep_token(answer)
+        answer.get_data()
+        answer.close()
         return answer
 
     def sign_up(self, email: str, password: str = PASSWORD) -> "Person":
@@ -71,6 +73,11 @@ class Person:
     @property
     def headers(self) -> dict[str, str]:
         return {"X-CSRFToken": self.token or self._first_token()}
+
+    def file(self, address: str) -> tuple[bytes, str]:
+        """A static file and how long it is kept."""
+        with self.browser.get(address) as answer:
+            return answer.get_data(), answer.headers["Cache-Control"]
 
     def _first_token(self) -> str:
         self.get("/privacy")

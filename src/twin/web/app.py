@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify, render_template, request, session
+from flask import Flask, Response, has_request_context, jsonify, render_template, request, session
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -125,6 +125,8 @@ def create_app(
 
 
 def _language() -> str | None:
+    if not has_request_context():
+        return None
     chosen = session.get("language")
     return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES)
 

@@ -19,6 +19,7 @@ from flask import (
     stream_with_context,
     url_for,
 )
+from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -79,7 +80,7 @@ def live(twin_id: str) -> AnyResponse | str:
         return redirect(url_for("drafts.chats", twin_id=twin_id))
     with TemporaryDirectory() as folder:
         look = _look(site(), found[-1], Path(folder))
-    waits = (look.run.id, access.account().id) in site().store.waits()
+    waits = (look.run.id, access.account().id) in {wait[:2] for wait in site().store.waits()}
     return render_template("training/live.html", twin=twin, look=look, stages=list(Stage), waits=waits)
 
 
@@ -99,7 +100,7 @@ def start(twin_id: str) -> AnyResponse:
     before = here.platform.records.runs(twin_id)
     if before and not before[-1].state.final:
         return redirect(url_for(".live", twin_id=twin_id))
-    anew = bool(before) and (request.form.get("anew") == "yes" or before[-1].state is RunState.DONE)
+    anew = request.form.get("anew") == "yes" or (bool(before) and before[-1].state is RunState.DONE)
     corrections.hand_over(here, twin)
     runs.start(
         twin,
@@ -127,13 +128,13 @@ def mail(twin_id: str, run_id: str) -> AnyResponse:
     if run.state.final:
         abort(409)
     if not here.store.stop_waiting(run.id, access.account().id):
-        here.store.wait_for(run.id, twin.id, access.account().id)
+        here.store.wait_for(run.id, twin.id, access.account().id, language=str(get_locale() or "en"))
     return redirect(url_for(".live", twin_id=twin_id))
 
 
 def tell_who_waits(here: Site) -> None:
     """Mail those whose run is over. To be called now and then by whoever serves the app."""
-    for run_id, account_id in here.store.waits():
+    for run_id, account_id, language in here.store.waits():
         account = here.store.accounts.get(account_id)
         try:
             run = here.platform.records.run(run_id)
@@ -143,7 +144,8 @@ def tell_who_waits(here: Site) -> None:
             continue
         if not run.state.final or not here.store.stop_waiting(run_id, account_id) or not account:
             continue
-        subject = _("Your twin is ready") if run.state is RunState.DONE else _("Your twin could not be finished")
+        with force_locale(language):
+            subject = _("Your twin is ready") if run.state is RunState.DONE else _("Your twin could not be finished")
         address = (here.platform.settings.url or "http://127.0.0.1:8000").rstrip("/")
         here.later(here.mail.send, account.email, subject, f"{subject}:\n\n{address}/twins/{twin.id}")
 

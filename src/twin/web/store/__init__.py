@@ -23,17 +23,17 @@ class Store:
         self.corrections = Corrections(database)
         self.invitations = Invitations(database)
 
-    def wait_for(self, run_id: str, twin_id: str, account_id: str) -> None:
-        """Note that an account wants a mail when a run is over."""
+    def wait_for(self, run_id: str, twin_id: str, account_id: str, *, language: str) -> None:
+        """Note that an account wants a mail in its language when a run is over."""
         self.stop_waiting(run_id, account_id)
-        values = {"run_id": run_id, "twin_id": twin_id, "account_id": account_id}
+        values = {"run_id": run_id, "twin_id": twin_id, "account_id": account_id, "language": language}
         with self.database.write() as connection:
             connection.execute(insert(WAITING).values(values))
 
-    def waits(self) -> list[tuple[str, str]]:
-        """Which run whose account waits for: pairs of ids."""
+    def waits(self) -> list[tuple[str, str, str]]:
+        """Which run which account waits for, and its language."""
         with self.database.read() as connection:
-            return [(row.run_id, row.account_id) for row in connection.execute(select(WAITING))]
+            return [(row.run_id, row.account_id, row.language) for row in connection.execute(select(WAITING))]
 
     def stop_waiting(self, run_id: str, account_id: str) -> bool:
         """Whether the account waited: the one who is told so may send the mail."""

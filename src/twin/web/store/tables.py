@@ -109,6 +109,7 @@ WAITING = Table(
     Column("run_id", Text, nullable=False, index=True),
     Column("twin_id", Text, nullable=False, index=True),
     Column("account_id", Text, nullable=False),
+    Column("language", Text, nullable=False),
     UniqueConstraint("run_id", "account_id"),
 )
 

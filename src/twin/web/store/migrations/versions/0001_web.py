@@ -90,6 +90,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text, nullable=False, index=True),
         sa.Column("twin_id", sa.Text, nullable=False, index=True),
         sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("language", sa.Text, nullable=False),
         sa.UniqueConstraint("run_id", "account_id"),
     )
 

@@ -1,0 +1,158 @@
+"""What keeps others out: headers, cookies, forms, hosts, limits, and logs without words."""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from tests.web.conftest import PASSWORD, Clock, House, Person
+
+from twin.errors import SettingsError
+from twin.platform import Platform
+from twin.settings import Settings
+from twin.web import create_app, limits, server
+from twin.web.mail import Mailer
+from twin.web.site import secret_key
+
+
+def test_no_page_may_run_or_load_what_is_not_ours(house: House) -> None:
+    ana = house.ana()
+    twin = house.twin("ana@example.org").id
+    for path in ["/", "/twins", f"/twins/{twin}/chat", f"/twins/{twin}/likeness", f"/twins/{twin}/chats"]:
+        answer = ana.browser.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]*\bsrc=\"/static/)|\bstyle=|<style|\bon[a-z]+=|javascript:", answer.text)
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', answer.text)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_the_first_page_is_small(house: House) -> None:
+    person = house.person()
+    page = person.get("/")
+    linked = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+    total = len(page.encode()) + sum(len(person.file(address)[0]) for address in linked)
+    assert len(linked) >= 3
+    assert total < 100_000
+
+
+def test_a_static_file_is_kept_under_an_address_of_its_content(house: House) -> None:
+    person = house.person()
+    address = re.findall(r'href="(/static/twin\.css\?v=\w{12})"', person.get("/"))[0]
+    assert "immutable" in person.file(address)[1]
+
+
+def test_the_cookie_is_for_this_site_alone(house: House) -> None:
+    answer = house.person().post("/signup", {"email": "a@example.org", "password": PASSWORD})
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+@pytest.fixture
+def public(settings: Settings) -> Iterator[Person]:
+    with Platform(replace(settings, url="https://twin.example.org", admins="Boss@Example.org")) as platform:
+        app = create_app(platform, mail=Mailer("", "t@example.org", show=lambda _: None), now=Clock())
+        app.testing, app.config["RATELIMIT_ENABLED"] = True, False
+        person = Person(app)
+        person.browser.environ_base |= {"HTTP_HOST": "twin.example.org", "HTTP_X_FORWARDED_PROTO": "https"}
+        person.browser.environ_base["HTTP_REFERER"] = "https://twin.example.org/"
+        yield person
+        app.extensions["twin"].jobs.shutdown()
+        app.extensions["twin"].store.database.close()
+
+
+def test_in_public_the_cookie_is_secure_and_nobody_becomes_admin_by_being_first(public: Person) -> None:
+    answer = public.browser.get("/", base_url="https://twin.example.org")
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+    token = re.findall(r'csrf-token" content="([^"]+)"', answer.text)[0]
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-twin=")
+    assert "Secure" in cookie
+    form = {"email": "eve@example.org", "password": PASSWORD, "csrf_token": token}
+    public.browser.post("/signup", data=form, base_url="https://twin.example.org")
+    (account,) = public.app.extensions["twin"].store.accounts.all()
+    assert (account.admin, account.id == "local") == (False, False)
+
+
+def test_another_host_is_not_served(house: House) -> None:
+    browser = house.person().browser
+    assert browser.get("/", headers={"Host": "evil.example"}).status_code == 400
+    assert browser.get("/", headers={"Host": "127.0.0.1:8000"}).status_code == 200
+
+
+def test_a_form_without_its_token_is_refused(house: House) -> None:
+    ana, eve = house.ana(), house.person().sign_up("eve@example.org")
+    eve.get("/twins")
+    for token in ("", "forged", eve.token):
+        answer = ana.browser.post("/twins", data={"csrf_token": token}, headers={"Accept": "text/html"})
+        assert answer.status_code == 400
+        assert "too old" in answer.text
+    assert not house.platform.records.twins("local")
+
+
+def test_the_secret_key_is_made_once_and_for_its_owner(house: House) -> None:
+    file = house.platform.folder / "secret-key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert secret_key(house.platform.folder) == house.app.config["SECRET_KEY"]
+    assert len(file.read_text()) >= 64
+
+
+def test_log_in_is_limited(house: House) -> None:
+    house.ana()
+    limits.limiter.enabled = True
+    try:
+        limits.limiter.reset()
+        person = house.person()
+        wrong = {"email": "ana@example.org", "password": "wrong wrong wrong"}
+        for _ in range(10):
+            person.post("/login", wrong, status=400)
+        answer = person.post("/login", {"email": "ana@example.org", "password": PASSWORD}, status=429)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "too often" in answer.text
+    finally:
+        limits.limiter.reset()
+        limits.limiter.enabled = False
+
+
+def test_what_people_write_is_escaped(house: House) -> None:
+    ana = house.ana()
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=y>"
+    twin = replace(house.twin("ana@example.org"), name=evil, speakers=(evil,))
+    house.platform.records.save(twin)
+    for path in ["/twins", *[f"/twins/{twin.id}/{page}" for page in ("chat", "likeness", "share", "delete", "export")]]:
+        page = ana.get(path)
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+
+
+def test_a_fault_is_noted_without_a_word_of_anybody(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    @house.app.get("/broken")
+    def broken() -> str:  # pyright: ignore[reportUnusedFunction]
+        raise ValueError("my secret words")
+
+    house.app.testing, house.app.config["PROPAGATE_EXCEPTIONS"] = False, False
+    ana = house.ana()
+    with caplog.at_level(logging.DEBUG):
+        page = ana.get("/broken", status=500)
+    assert "secret" not in page
+    assert "secret" not in caplog.text
+    assert "ValueError at test_security.py" in caplog.text
+
+
+def test_nothing_that_is_said_reaches_a_log(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    ana = house.ana()
+    twin = house.twin("ana@example.org")
+    with caplog.at_level(logging.DEBUG):
+        ana.post(f"/twins/{twin.id}/chat", {"text": "xylophone secrets"})
+        ana.post(f"/twins/{twin.id}/search", {"words": "xylophone"}, status=200)
+    assert "xylophone" not in caplog.text
+
+
+def test_serving_to_others_needs_an_address(settings: Settings) -> None:
+    with Platform(settings) as platform, pytest.raises(SettingsError, match="TWIN_URL"):
+        server.serve(platform, host="0.0.0.0", port=0, ready=print)
