@@ -245,3 +245,27 @@ def test_only_what_comes_from_the_chat_is_known(redactor: Redactor) -> None:
     assert redactor.known("ask Ottoline, zoe@example.com or +34 699 99 99 99") == 0
     assert redactor.known(redacted) == 0
     assert redactor.known("Bea") == 0
+
+
+def test_who_is_called_in_small_letters_only_is_found_and_gets_a_name_of_the_language() -> None:
+    lines = [
+        "jonty are you there",
+        "no jonty",
+        "tash said jonty snored",
+        "o tash",
+        "because the people there know this",
+    ]
+    chat = [said("Jonty Pike", "Quite."), said("Tash Bellweather", "yes")] * 30 + [said("Bea", line) for line in lines]
+    redactor = Redactor.learn(chat, ["Bea"], seed=5)
+    redacted = redactor.text("tash said jonty snored, Mr Pike")
+    assert not set(redacted.lower().replace(",", "").split()) & {"jonty", "tash", "pike"}
+    first, last = redactor.name("Jonty Pike").split()
+    assert first.istitle()
+    assert last.istitle()
+    assert redacted.endswith(f"{first.lower()} snored, Mr {last}")
+
+
+def test_paths_are_no_names() -> None:
+    redactor = Redactor.learn([said("Etta", "hi"), said("Bea", "x")], ["Bea"])
+    assert redactor.text("see /etta/x") == "see /etta/x"
+    assert "etta" not in redactor.text("ask etta or /home/etta")

@@ -1,9 +1,11 @@
 """First names of many countries, and the words that look like one.
 
-The names are Faker's. They tell which capitalised words of a chat are people who are not in it, and which invented
+Names and words are Faker's. They tell which capitalised words of a chat are people who are not in it, and which invented
 name is of the same kind (country, sex) as a real one.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import NamedTuple
@@ -13,6 +15,8 @@ _LOCALES = """
     tr_TR hr_HR id_ID vi_VN ga_IE ru_RU uk_UA bg_BG el_GR he_IL ar_SA fa_IR hi_IN zh_CN ja_JP ko_KR
 """.split()  # noqa: SIM905
 
+_DICTIONARIES = "en_US es_ES fr_FR it_IT de_DE nl_NL pl_PL da_DK cs_CZ ru_RU uk_UA el_GR fa_IR ar_AA".split()  # noqa: SIM905
+
 _SURE = 3
 """A name of fewer letters says nothing."""
 
@@ -20,35 +24,39 @@ _SURE = 3
 # it, and then only where the position says so.
 AMBIGUOUS = frozenset(
     """
-    ace ada adobe aid ain alexa amber amen amor an angel apple april are art ash aspen aura aurora austin autumn
-    axel basil bay bea berlin bill bills blaine blanca blaze blue bob bonita brand brandy brave brazil brook
-    brooklyn brooks buck bud buddy bush candy carol case cash cat cedar celeste chad chance charity charlotte
-    chase chastity che chelsea cherry chin china christ christian christmas chuck ciel clan claude clay
-    clementine cliff clock cloud cole colt concepcion constance consuelo coral corey cortana cruz crystal cyan
-    daisy dakota dale dallas dawn day dean dear deep delta denver desire destiny devin diamond dick diego dive
-    divine dolly dolores don dot drew duck duke dusty earl early earth easter ed eden elf elm else ember emerald
-    era ernst esperanza estrella eternity eve even evening ever fair faith fall fay fe felicidad felicity fern
-    finn fleur flor flora florence florida forest forrest franco frank frankfurt freedom friday gabe gale gay
-    gem gemma gene general genesis genius gent georgia german germania ginger glen gloria gold grace gracia
-    grant gray green grey gus guy happy harmony harper hazel heart heath heaven heidelberg henna herb hero hill
-    holly home homer honey honor hope hunter ice ida imam in india indigo ing inés iris ivory ivy jack jade jan
-    jasmine java jay jazz jean jenkins jersey jerusalem jesus jesús jewel jo joker jolly jordan journey joy
-    julia july june jupiter just justice karma kay kent kin king kit lane lark laurel law lea leaf lee legend
-    les liberty lily lin linus linux lisp lo london long lourdes love luce lucky luna luz lynx mac mad madison
-    mae mai maio major man mandy manga mar march maria marina mark mars marsh marshal mary mason mat matte max
-    may me melody memphis mercedes mercy merry milan milano miles milo min mina mint miracle misty mo mom monday
-    montana montserrat moon morgan morning moses nevada new nick night noble nova oak ocean olive opal oracle
-    orange orchid orlando oscar other pace page paige palm paloma panda paris park pat patience paz peace pearl
-    penny per peri pet phoenix piedad pierce pilar piper poppy porsche porter praise precious presley price
-    prince princess prosper python queen rain rainbow ram randy raven ray red reed remedios rich rico rio river
-    robin rock rocky rod rome romeo root rosa rose rosemary ruby rue rusty sage sail saint sal salvador san
-    sandy santa santiago santos saturday savannah scarlet scout sebastian serena serenity shadow shah shell si
-    sierra silver simple sin siri sky sol soledad sommer song star starr sterling stone storm strong sue summer
-    sun sunday sunny sunshine suse swift sydney tab tad tai tan tara tate teal temple terra tia tiger time timo
-    tin tiny toy trace treasure trinity true tulip tulsa ty unique van venus victoria vida vienna viola violet
-    virgen virginia visa vista vita wade walker wang ward washington west wild will willow winter wolf wood
-    woody worth wren yahoo york you young zion а вера вика владимир воля гей зара злата лев любовь майя марта
-    надежда роза роман слава софия
+    abril ace ada adobe aid ain ale alexa amber amen ami amico among amor américa an anders angel ani ante apple
+    april are aria armas art ash aspen aura aurora austin autumn axel bas basil bay bea beau berlin bill bills
+    blaine blanca blaze blue bob bonita brand brandy brave brazil brook brooklyn brooks buck bud buddy bush
+    candy cara carol cas case cash cat cedar celeste chad chance charity charlotte chase chastity che chelsea
+    cherry chi chin china christ christian christmas chuck ciel clair clan claude clay clementine cliff clock
+    cloud cole colt concepcion constance consuelo coral corey cortana cruz crystal cyan dag daisy dakota dale
+    dallas dan darin dawn day dean dear deep delta demi denver desiderio desire destiny dev devin deviner diamond
+    dick diego dive divine dolly dolores dom domingo don donna dot drew duck duke durante dusty earl early earth
+    easter ed eden elf ella elm else ember emerald era ernst esa esperanza estrella eternity eve even evening
+    ever fair faith fall fay fe felicidad felicity fern finn fleur floor flor flora florence florida forest
+    forrest franco frank frankfurt freedom friday gabe gale gay gem gemma gene general genesis genius gent
+    georgia german germania ginger glen gloria gold grace gracia grant gray greco green grey gun gus guy happy
+    harmony harper hasta hazel heart heath heaven heidelberg henna herb hero hill holly home homer honey honor
+    hope hunter ice ida imam in india indigo ing inés iris ivory ivy jack jade jan jasmine java jay jazz jean
+    jenkins jersey jerusalem jesus jesús jet jewel jo job joker jolly jordan journey joy julia julio july june
+    junior jupiter just justice kara karma karta kay kent kin king kit klas kritika lane lark laurel law lea
+    leaf lee legend les liberty lily lin line linus linux lisp liv lo london long lot lourdes love luce lucky
+    luna luz lynx mac mad madison mae mai maio maj major man mandy manga mar march mare mari maria marina mark
+    mars marsh marshal mary mason mat matte max may me melody memphis mercedes mercy merry milan milano miles
+    mille milo min mina mint mio mira miracle misty mo mom monday montana montserrat moon morgan morning moses
+    nada nevada new nick night noble norma nova oak ocean olive oni opal oracle orange orchid orlando oscar
+    other pace page paige palm paloma panda paris park pat patience paz peace pearl pelle penny per peri pero
+    pet phoenix piedad pierce pietra pilar piper poppy porsche porter praise precious presley price prince
+    princess prosper python queen rada rain rainbow ram rana randy raven ray red reed remedios rich rico rio
+    river robin rock rocky rod roman romano rome romeo root rosa rose rosemary ruby rue rusty sage sail saint
+    sal salud salvador san sandy santa santiago santos saturday savannah scarlet scout sebastian serena serenity
+    server sever shadow shah shell si sierra signe silver simple sin siri sky sol sole soledad sommer song stan
+    star starr steen stein sterling stone storm strong sue summer sun sunday sunny sunshine suse swift sydney
+    tab tad tage tai tan tara tate teal temple terra tia tiger time timo tin tiny toma tor toy trace treasure
+    trinity true tulip tulsa ty tú una unique uno urban van veer venus verde vero victoria vida vide vienna
+    ville vino viola violet virgen virginia visa vista vita wade walker wang ward washington west wild will
+    willow winter wolf wood woody worth wren yahoo york you young zion а вера вика владимир воля гей зара злата
+    лев любовь майя марта надежда рис роза роман слава софия ягода
     """.split()  # noqa: SIM905
 )
 
@@ -94,6 +102,33 @@ def _kinds() -> dict[str, Kind]:
                 if len(name) >= _SURE or not name.isascii():
                     kinds.setdefault(name.lower(), kind)
     return kinds
+
+
+@cache
+def _dictionary(locale: str) -> frozenset[str]:
+    provider = import_module(f"faker.providers.lorem.{locale}").Provider
+    return frozenset(str(word).lower() for word in provider.word_list)
+
+
+@cache
+def _words() -> frozenset[str]:
+    return frozenset[str]().union(*map(_dictionary, _DICTIONARIES))
+
+
+def is_word(word: str) -> bool:
+    """Whether a word is among the everyday words of some language, names that are words included."""
+    word = word.lower()
+    return word in AMBIGUOUS or (word in _words() and word not in _kinds())
+
+
+def home(written: Mapping[str, int]) -> str:
+    """The locale whose everyday words a chat uses most; `written` counts its words."""
+    found = Counter(dict.fromkeys(_DICTIONARIES, 0))
+    for word, count in written.items():
+        for locale in _DICTIONARIES if len(word) > 3 else ():
+            if word in _dictionary(locale):
+                found[locale] += count
+    return found.most_common(1)[0][0].replace("ar_AA", "ar_SA")
 
 
 def kind_of(name: str) -> Kind | None:

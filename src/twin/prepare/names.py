@@ -83,12 +83,15 @@ class Habits:
             if self.written[word.lower()] * 2 < capital and lexicon.surely_a_name(word):
                 yield word
 
-    def where(self, word: str, *, part: bool = False) -> Where | None:
-        """Where a sender's name, or a word (`part`) of it, counts as that name; None: nowhere by itself."""
+    def where(self, word: str, *, sent: int, later: bool = False) -> Where | None:
+        """Where a word of a sender's name counts as that name; None: nowhere by itself.
+
+        Args:
+            sent: messages of that sender. Who writes little is not spoken of all the time: then it is a word.
+            later: not the first word of the name, but a surname or a remark of whoever keeps the address book.
+        """
         low = word.lower()
-        lower, capital = self.written[low], self.written[low.capitalize()]
-        inside, addressed = self.inside[low.capitalize()], self.addressed[low]
-        if low in lexicon.KEPT or (part and len(word) < 3):
+        if low in lexicon.KEPT or (later and len(word) < 3):
             return None
         if any(c.isdigit() or c == "_" for c in word):
             return Where.ANYWHERE
@@ -96,14 +99,16 @@ class Habits:
             return Where.CALLED
         if lexicon.surely_a_name(low) and len(word) > 2:
             return Where.ANYWHERE
-        if low in lexicon.AMBIGUOUS and word[0].isupper():
+        everyday, capital = lexicon.is_word(low), word[0].isupper()
+        if everyday and capital:
             return Where.CAPITAL
-        others = (lower if word[0].isupper() else lower + capital) - addressed
-        known = addressed + (inside if word[0].isupper() else 0)
-        if others > 2 * known and (others >= 5 or low in lexicon.AMBIGUOUS):
-            return Where.CAPITAL if word[0].isupper() and inside and not part else Where.CALLED
+        lower, inside, addressed = self.written[low], self.inside[low.capitalize()], self.addressed[low]
+        others = (lower if capital else lower + self.written[low.capitalize()]) - addressed
+        known = addressed + (inside if capital else 0)
+        if others > 2 * known and others > sent and (others >= 5 or everyday):
+            return Where.CAPITAL if capital and inside and not later else Where.CALLED
         # Where the chat hardly writes it in lower case, a wrong replacement is rare and a missed one gives somebody away.
-        return Where.CAPITAL if len(word) < 3 or (part and lower > 2 + known) else Where.ANYWHERE
+        return Where.CAPITAL if len(word) < 3 or (later and lower > 2 + known) else Where.ANYWHERE
 
 
 # Case endings, so that "Анне" is met where "Анна" is known: ending of the name → endings it may take instead.
@@ -199,10 +204,10 @@ class Names:
         )
         if known is None and len(word) > 4 and word[-1] == word[-2] == word[-3]:
             known = self._words.get(word.rstrip(word[-1]) + word[-1])
-        if known is None:
-            return None
-        name, where = known
         start, end = match.span()
+        if known is None or (text[start - 1 : start] == "/" and not text[: start - 1][-1:].strip()):
+            return None  # "/dev" is a path
+        name, where = known
         if where is Where.ANYWHERE or _is_called(text, start, end):
             return Span(start, end, name)
         capital = where is Where.CAPITAL and text[start].isupper() and not text[start + 1 : end].isupper()
@@ -233,11 +238,21 @@ def words(name: str) -> list[str]:
     return [unicodedata.normalize("NFC", word) for word in LETTERS.findall(name)]
 
 
-def parts(name: str) -> list[tuple[str, bool]]:
-    """The words by which somebody may be called for short, and whether each is surely meant to stand alone."""
+class Part(NamedTuple):
+    """A word of a displayed name by which somebody may be called: surely meant to stand `alone`, and not the first."""
+
+    word: str
+    alone: bool
+    later: bool
+
+
+def parts(name: str) -> list[Part]:
+    """The words by which somebody may be called for short; none for a name of one word."""
     if " " in name:
-        return [(part, True) for word in name.split() if WORD.fullmatch(part := word.strip(".,()[]\"'"))]
+        told = [part for word in name.split() if WORD.fullmatch(part := word.strip(".,()[]\"'"))]
+        telling = [word for word in told if word.lower() not in lexicon.KEPT]
+        return [Part(word, alone=True, later=index > 0) for index, word in enumerate(telling)]
     told, base = words(name), name.rstrip("0123456789_`^|-")
     telling = [word for word in told if word.lower() not in lexicon.KEPT]  # "Dr_Moss" is met as "Moss"
-    parts = [(word, len(telling) == 1) for word in telling] if len(told) > 1 else []
-    return [*parts, (base, True)] if WORD.fullmatch(base) and base != name else parts
+    found = [Part(word, alone=len(telling) == 1, later=True) for word in telling] if len(told) > 1 else []
+    return [*found, Part(base, alone=True, later=True)] if WORD.fullmatch(base) and base != name else found

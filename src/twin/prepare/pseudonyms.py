@@ -1,16 +1,18 @@
 """Pseudonyms: invented stand-ins that look like what they stand for."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from random import Random
 
 from twin.prepare import addresses, lexicon
 from twin.prepare.identifiers import Identifier
+from twin.prepare.lexicon import Kind
 
 # Per script: vowels and consonants that may follow one another in any order and still be pronounced.
 _ALPHABETS = (
-    ("aeiou", "bcdfghjklmnprstvz"),
-    ("aeiou", "qwxy"),
+    ("aeiouy", "bcdfghjklmnprstvz"),
+    ("", "qwx"),
     ("áéíóúàèìòùâêîôûäëïöüãõåæøœāēīōūąęıăơư", "çñšžčćřłńśźżğşțșđßþð"),
     ("аеиоу", "бвгдзклмнпрстфх"),
     ("ёыэюяіїє", "жйцчшщъьґ"),
@@ -59,13 +61,27 @@ def same_shape(text: str, chance: Random) -> str:
     return "".join(drawn)
 
 
-def first_name(name: str, chance: Random) -> str:
-    """An invented first name of the same country and sex where these are known, else a word of the same shape."""
+def person(name: str, chance: Random, *, home: str = "en_US", surname: bool = False) -> str:
+    """An invented word of a name.
+
+    First names of the same country and sex where these are known, else of `home`, a locale of Faker; surnames of
+    `home`. What is no plain name (a nickname, digits, another script) becomes a word of the same shape.
+    """
     kind = lexicon.kind_of(name)
-    if kind is None:
-        return same_shape(name, chance)
-    options = [other for other in lexicon.names_of(kind) if lexicon.surely_a_name(other)]
+    if kind is None or surname:
+        if not (len(name) > 2 and name.isalpha() and name.istitle()):
+            return same_shape(name, chance)
+        lists = ("last_names",) if surname else ("first_names_female", "first_names_male", "first_names")
+        found = [Kind(home, one) for one in lists if lexicon.names_of(Kind(home, one))]
+        kind = chance.choice(found) if found else None
+    options = [] if kind is None else [one for one in lexicon.names_of(kind) if _fits(one, name, surname)]
     return chance.choice(options) if options else same_shape(name, chance)
+
+
+def _fits(invented: str, name: str, surname: bool) -> bool:
+    """Whether a name of a list may stand for another: in the same script, and sure to be a name."""
+    same_script = unicodedata.name(invented[0], "").split(" ")[0] == unicodedata.name(name[0], "").split(" ")[0]
+    return same_script and (len(invented) > 3 if surname else lexicon.surely_a_name(invented))
 
 
 def invent(kind: Identifier, text: str, chance: Random) -> str:
@@ -76,7 +92,7 @@ def invent(kind: Identifier, text: str, chance: Random) -> str:
     """
     match kind:
         case Identifier.EMAIL:
-            return f"{first_name('Anna', chance).lower()}{chance.randrange(10, 100)}@example.org"
+            return f"{person('Anna', chance).lower()}{chance.randrange(10, 100)}@example.org"
         case Identifier.LINK:
             return f"https://example.org/{same_shape('abab', chance)}{chance.randrange(10, 100)}"
         case Identifier.PHONE:
@@ -107,11 +123,10 @@ def _address(text: str, chance: Random) -> str:
     return "".join(pieces)
 
 
-def unused(kind: Identifier, text: str, chance: Random, taken: Callable[[str], bool]) -> str:
-    """Invents until the result stands for nothing else yet, and is not what it stands for."""
-    make = first_name if kind is Identifier.NAME else lambda text, chance: invent(kind, text, chance)
+def unused(make: Callable[[Random], str], text: str, chance: Random, taken: Callable[[str], bool]) -> str:
+    """Invents with `make` until the result stands for nothing else yet, and does not hold what it stands for."""
     for attempt in range(200):
-        made = make(text, chance) if attempt < 100 else invent(kind, text, chance)
+        made = make(chance) if attempt < 100 else same_shape(text, chance)
         if not taken(made.lower()) and (text.lower() not in made.lower() or len(text) < 3):
             return made
-    return f"{make(text, chance)}{chance.randrange(10**6)}"
+    return f"{make(chance)}{chance.randrange(10**6)}"

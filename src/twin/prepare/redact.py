@@ -45,6 +45,7 @@ class Redactor:
         words = {word.lower() for name in owners for word in names.words(names.displayed(name))}
         self._owner_words = words | {names.fold(word) for word in words} | {names.displayed(o).lower() for o in owners}
         self._seed = seed
+        self._home = ""
         self._regions = tuple(regions)
         self._enabled = enabled
         self._pseudonyms: dict[Identifier, dict[str, str]] = {kind: {} for kind in Identifier}
@@ -76,15 +77,17 @@ class Redactor:
         for person in self._owners:
             people.pop(person, None)
         self._regions = self._regions or _regions(people)
+        if not self._home:
+            self._home = lexicon.home(habits.written)
         self._taken |= {word.lower() for word in (*habits.written, *map(names.displayed, people))}
         # Whole-word senders first: how a name is met matters more where it is somebody's whole name.
         for person in sorted(people, key=lambda name: (" " in name, name)):
-            self._meet(person, habits)
+            self._meet(person, habits, people[person])
         for word in sorted(habits.mentioned()):
             if not self._is_owners(word) and word not in self._names:
                 self._know(word, names.Where.ANYWHERE)
 
-    def _meet(self, person: str, habits: names.Habits) -> None:
+    def _meet(self, person: str, habits: names.Habits, sent: int) -> None:
         """Learn a sender: the whole name, and those of its words that count as a name by themselves."""
         name = names.displayed(person)
         if person in self._people or not name:
@@ -92,17 +95,16 @@ class Redactor:
         if key := self._contact(name):
             self._people[person] = self._pseudonym(Identifier.NAME, key, "Anna")
             return
-        words = names.words(name)
-        for word in words:
-            self._stand_in(word)
+        for index, word in enumerate(names.words(name)):
+            self._stand_in(word, surname=index > 0 and " " in name)
         self._people[person] = self._by_pieces(name)
         for chunk in dict.fromkeys((name, *name.split())):  # "Sean O'Brien" is also met as "O'Brien"
             if len(chunk) > 3 and not names.WORD.fullmatch(chunk):
                 self._phrase(chunk)
-        if names.WORD.fullmatch(name) and not self._is_owners(name) and (where := habits.where(name)):
+        if names.WORD.fullmatch(name) and not self._is_owners(name) and (where := habits.where(name, sent=sent)):
             self._know(name, where)
-        for part, alone in names.parts(name):
-            where = None if self._is_owners(part) else habits.where(part, part=True)
+        for part, alone, later in names.parts(name):
+            where = None if self._is_owners(part) else habits.where(part, sent=sent, later=later)
             if where and (alone or lexicon.surely_a_name(part) or habits.addressed[part.lower()]):
                 self._know(part, where)
 
@@ -224,23 +226,27 @@ class Redactor:
 
         return _PIECE.sub(replace, name)
 
-    def _stand_in(self, piece: str) -> str:
+    def _stand_in(self, piece: str, *, surname: bool = False) -> str:
         known = self._stand_ins.get(piece.lower())
-        return known or self._pseudonym(Identifier.NAME, piece.lower(), piece)
+        return known or self._pseudonym(Identifier.NAME, piece.lower(), piece, surname=surname)
 
-    def _pseudonym(self, kind: Identifier, key: str, written: str) -> str:
+    def _pseudonym(self, kind: Identifier, key: str, written: str, *, surname: bool = False) -> str:
         """The stand-in for an identifier, invented where there is none yet."""
         known = self._pseudonyms[kind].get(key)
         if known is None:
             chance = Random(f"{self._seed}:{kind}:{key}")  # noqa: S311 -- must be the same in each run
-            known = pseudonyms.unused(kind, written, chance, self._is_taken)
+
+            def make(chance: Random) -> str:
+                if kind is not Identifier.NAME:
+                    return pseudonyms.invent(kind, written, chance)
+                return pseudonyms.person(written, chance, home=self._home or "en_US", surname=surname)
+
+            taken = (self._issued, self._taken)
+            known = pseudonyms.unused(make, written, chance, lambda word: any(word in words for words in taken))
             self._pseudonyms[kind][key] = known
             self._issued.add(known.lower())
             self._issued.add(known)
         return known
-
-    def _is_taken(self, word: str) -> bool:
-        return word in self._issued or word in self._taken
 
     def to_json(self) -> str:
         """Everything that later runs need to agree with this one. Private: it holds the real identifiers."""
@@ -249,6 +255,7 @@ class Redactor:
                 "version": _VERSION,
                 "owners": self._owners,
                 "seed": self._seed,
+                "home": self._home,
                 "regions": self._regions,
                 "enabled": self._enabled,
                 "pseudonyms": {kind.value: known for kind, known in self._pseudonyms.items() if known},
@@ -269,6 +276,7 @@ class Redactor:
                     f"The redaction mapping has version {data['version']}, not {_VERSION}. Run `prepare` anew."
                 )
             redactor = cls(owners=data["owners"], seed=data["seed"], regions=data["regions"], enabled=data["enabled"])
+            redactor._home = data["home"]
             redactor._people = data["people"]
             redactor._stand_ins = data["forms"]
             for kind, known in data["pseudonyms"].items():
