@@ -36,7 +36,9 @@ def read_examples(path: Path) -> Iterator[Example]:
             if not isinstance(header, dict) or header.get("format") != FORMAT:
                 raise DataError(f"{path.name}: not a file of examples (no {FORMAT} header). Run prepare again.")
             if header["version"] > VERSION:
-                raise DataError(f"{path.name}: version {header['version']}, this twin reads up to {VERSION}. Update it.")
+                raise DataError(
+                    f"{path.name}: version {header['version']}, this twin reads up to {VERSION}. Update it."
+                )
             for number, line in enumerate(stream, 2):  # noqa: B007
                 yield _example(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
