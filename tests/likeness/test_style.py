@@ -1,8 +1,11 @@
 """What the panel counts, and languages and scripts."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
-from twin.likeness import languages, style
+from twin.domain.messages import Kind, Message
+from twin.likeness import languages, people, style
 from twin.likeness.models import Sampled
 
 
@@ -97,3 +100,20 @@ def test_two_languages_of_one_person() -> None:
 def test_letters_of_scripts_that_were_never_used() -> None:
     assert languages.foreign_letters("hola да 你好", used=languages.scripts("adiós")) == 4
     assert languages.foreign_letters("hola 123 😂 ...", used=languages.scripts("adiós")) == 0
+
+
+def test_how_long_the_person_takes_to_answer() -> None:
+    start = datetime(2024, 5, 1, 10, 0)
+    said: list[Message] = []
+    for at in range(12):
+        asked = start + timedelta(days=at)
+        said += [
+            Message("whatsapp", "c", "Bo", asked, Kind.TEXT, "hey"),
+            Message("whatsapp", "c", "Bo", asked + timedelta(seconds=20), Kind.TEXT, "there?"),
+            Message("whatsapp", "c", "Ida", asked + timedelta(seconds=50), Kind.TEXT, "yes"),
+            Message("whatsapp", "c", "Ida", asked + timedelta(seconds=90), Kind.TEXT, "what is it"),
+            Message("whatsapp", "c", "Bo", asked + timedelta(hours=3), Kind.TEXT, "never mind"),
+        ]
+    assert people.answer_time(said, {"Ida"}) == 30
+    assert people.answer_time(said[:20], {"Ida"}) is None
+    assert people.answer_time([one._replace(sent_at=None) for one in said], {"Ida"}) is None

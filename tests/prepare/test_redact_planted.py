@@ -1,14 +1,19 @@
 """Redaction on planted identifiers of many countries, and on ordinary text with numbers and marks in it."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from twin.domain.jsonl import write_examples
 from twin.domain.messages import Kind, Message
+from twin.prepare import prepare
 from twin.prepare.redact import Redactor
 
 ROUND = ["{}", "hey it's {} ok?", "mira: {}", "send it to {}, thanks", "{}\nsee you", "我的是 {} 谢谢", "({})", "x {}."]
@@ -200,3 +205,27 @@ avoid the 1.3 version|1.0 (5.10.91.27)|in 5 4 3 2 1|12.5.2024 - 14.5.2024|2*3*4*
 def test_ordinary_text_stays(redactor: Redactor) -> None:
     changed = [text for text in ORDINARY.split("|") if redactor.text(text) != text]
     assert changed == []
+
+
+def test_planted_identifiers_never_reach_a_training_file(tmp_path: Path) -> None:
+    """From messages to `examples.jsonl`, with names of people among what is planted."""
+    people = ["Ottoline Marchbanks", "Tomasz Wiśniewski", "+49 1512 3456789", "~ Pilar 🌼", "João", "Анна", "zed_77"]
+    told = [value for _, value in planted()]
+    start = datetime(2024, 1, 1)
+    messages: list[Message] = []
+    for at, value in enumerate(told):
+        sender, other = people[at % len(people)], people[(at + 3) % len(people)]
+        text = f"did {other.strip('~ 🌼').split()[0]} get {value} yet"
+        messages.append(Message("whatsapp", "c", sender, start + timedelta(minutes=2 * at), Kind.TEXT, text))
+        words = f"ask {sender.strip('~ 🌼').split()[0]}, i have {value} here"
+        messages.append(Message("whatsapp", "c", "Bea", start + timedelta(minutes=2 * at + 1), Kind.TEXT, words))
+    redactor = Redactor.learn(messages, ["Bea"], seed=1)
+    prepared = prepare(messages, speakers=("Bea",), measure=lambda turn: 10, redact=redactor.message)
+    write_examples(tmp_path / "examples.jsonl", prepared.examples)
+    written = (tmp_path / "examples.jsonl").read_text("utf-8")
+    assert written.count('"Bea"') > 500
+    names = ["Ottoline", "Marchbanks", "Tomasz", "Wiśniewski", "Pilar", "João", "Анна", "zed_77"]
+    leaked = [value for value in (*told, *names) if json.dumps(value, ensure_ascii=False)[1:-1] in written]
+    assert len(told) > 900
+    assert len(leaked) <= 0.01 * len(told), leaked
+    assert not set(leaked) & set(names)

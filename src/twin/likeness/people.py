@@ -1,13 +1,17 @@
-"""People: what the others in the chat wrote, grouped so that each group has enough text to compare with."""
+"""People: what the owner and the others of a chat wrote, for comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from statistics import median
 
 from twin.domain.examples import Example, Role, Split
+from twin.domain.messages import Message
 from twin.likeness.models import counted
 
 LEAST = 12_000
 """Characters of a group."""
 _MOST = 12
+_SILENCE_S = 2 * 3600
 
 
 def own(examples: Sequence[Example], split: Split) -> list[str]:
@@ -36,6 +40,25 @@ def others(examples: Sequence[Example], *, least: int = LEAST) -> list[list[str]
             found.append(joined)
             joined = []
     return found[:_MOST] or ([joined] if joined else [])
+
+
+def answer_time(messages: Iterable[Message], owners: Collection[str]) -> float | None:
+    """Median seconds from somebody else's message to the owner's next one; silences of hours are no answers.
+
+    None where the export has no times, or the owner answered fewer than ten times.
+    """
+    waits: list[float] = []
+    asked: dict[tuple[str, str], datetime] = {}
+    for message in messages:
+        chat = (message.platform, message.chat)
+        if message.sent_at is None or message.sender is None:
+            continue
+        if message.sender in owners or message.sender_id in owners:
+            wait = (message.sent_at - asked.pop(chat)).total_seconds() if chat in asked else -1.0
+            waits += [wait] if 0 <= wait <= _SILENCE_S else []
+        else:
+            asked[chat] = message.sent_at
+    return median(waits) if len(waits) >= 10 else None
 
 
 def _size(texts: Sequence[str] | dict[str, None]) -> int:

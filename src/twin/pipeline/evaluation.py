@@ -13,9 +13,9 @@ from twin.domain.jsonl import read_examples
 from twin.domain.ports import ChatModel, Sampling
 from twin.domain.runs import Stage
 from twin.errors import NotFoundError
-from twin.likeness import Account, Extent, Model, Report, Sampled, Scored, Subjects, exchanges, instant, measure
+from twin.likeness import Account, Extent, Model, Report, Sampled, Scored, Subjects, exchanges, instant, measure, people
 from twin.likeness.models import characters
-from twin.pipeline import keys
+from twin.pipeline import keys, message_lines
 from twin.pipeline.work import Work
 from twin.prepare import identifiers
 from twin.prepare.redact import Redactor
@@ -57,7 +57,8 @@ def evaluate(work: Work, extent: Extent) -> Report:
         known=_third_parties(work),
     )
     report = measure(examples, subjects, extent=extent, base_name=base.name, seed=SEED, watch=work.watch)
-    report = replace(report, account=_account(work), curve=_curve(work))
+    waits = people.answer_time(message_lines.read(work.fetch(keys.MESSAGES)), work.twin.speakers)
+    report = replace(report, account=_account(work), curve=_curve(work), answer_s=waits)
     file = work.scratch / keys.REPORT
     file.write_text(json.dumps(report.to_json(), ensure_ascii=False), "utf-8")
     work.store(keys.REPORT, file)
