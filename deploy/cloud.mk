@@ -34,3 +34,32 @@ test-cloud: $(CLOUD)/stamp $(addsuffix /stamp,$(EMULATORS)) $(CHECKS)/stamp ## T
 
 lock-cloud: ## Resolve the lock files of the Google Cloud parts anew (needs uv)
 	$(LOCK) $(addprefix --extra ,$(CLOUD_EXTRAS)) --group build --group test -o requirements/gcp.txt
+	$(MAKE) $(CLOUD)/stamp
+	$(CLOUD)/bin/python deploy/image_requirements.py names
+
+# The real thing. PROJECT is the project's id; URL the address of the web app, once it has one.
+REGION ?= europe-west4
+URL ?= https://twin.invalid
+TERRAFORM = terraform -chdir=deploy/terraform
+TERRAFORM_VARS = -var project=$(PROJECT) -var region=$(REGION) -var url=$(URL)
+REGISTRY = $(REGION)-docker.pkg.dev/$(PROJECT)/twin
+
+.PHONY: cloud-up cloud-down
+
+cloud-up: ## Set up Google Cloud: make cloud-up PROJECT=id REGION=europe-west4 URL=https://…
+	@test -n "$(PROJECT)" || { echo "Which project? make cloud-up PROJECT=id REGION=$(REGION)" >&2; exit 2; }
+	@for tool in gcloud terraform docker; do command -v $$tool > /dev/null || { echo "$$tool is missing; docs/cloud.md says how to get it" >&2; exit 2; }; done
+	$(TERRAFORM) init -input=false
+	$(TERRAFORM) apply -input=false -auto-approve $(TERRAFORM_VARS) -target=google_artifact_registry_repository.images
+	gcloud auth configure-docker $(REGION)-docker.pkg.dev --quiet
+	for target in prepare trainer web; do \
+	  docker build -f deploy/Dockerfile --target $$target -t $(REGISTRY)/$$target:latest . && docker push $(REGISTRY)/$$target:latest || exit 1; done
+	docker build -f deploy/Dockerfile --target function -t $(REGISTRY)/function:latest \
+	  --build-arg PREPARE_IMAGE=$(REGISTRY)/prepare:latest --build-arg TRAINER_IMAGE=$(REGISTRY)/trainer:latest . && docker push $(REGISTRY)/function:latest
+	$(TERRAFORM) apply -input=false -auto-approve $(TERRAFORM_VARS)
+	@$(TERRAFORM) output
+
+cloud-down: ## Delete everything that cloud-up made, with everything in it
+	@test -n "$(PROJECT)" || { echo "Which project? make cloud-down PROJECT=id REGION=$(REGION)" >&2; exit 2; }
+	@test "$(YES)" = 1 || { printf 'Delete twin and every chat in %s? Type the project: ' "$(PROJECT)"; read -r typed; test "$$typed" = "$(PROJECT)"; }
+	$(TERRAFORM) destroy -input=false -auto-approve $(TERRAFORM_VARS)

@@ -32,7 +32,7 @@ def identity(audience: str, *, clock: Callable[[], float] = time.monotonic) -> C
     def token() -> str:
         with lock, service.reached("asking who we are"):
             if not kept or clock() > kept[0][1]:
-                kept[:] = [(id_token.fetch_id_token(Request(), audience), clock() + LIFE_S)]
+                kept[:] = [(str(id_token.fetch_id_token(Request(), audience)), clock() + LIFE_S)]
             return kept[0][0]
 
     return token

@@ -1,0 +1,5 @@
+"""Where functions-framework finds the function."""
+
+from twin.functions import main
+
+__all__ = ["main"]
