@@ -1,20 +1,18 @@
 """How fast twins answer, and what they cost in memory. `make bench-serve` runs it; `--soak` breaks things on purpose.
 
 Decode speed is compared with llama.cpp's own on the same file and threads, in turns, so that what else the machine
-does meets both. The adapters are random ones of rank 8 on every linear layer,
-weak enough that the base still speaks. The last line is one JSON object.
+does meets both. The last line is one JSON object.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
-import random
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -22,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.published import Adapters
 
 from twin.base import models
-from twin.base.adapter import LoraAdapter, LowRank
 from twin.base.models import Base
-from twin.convert.gguf import write_adapter
 from twin.domain.examples import Role, Turn
 from twin.domain.ports import Sampling
-from twin.errors import ModelError, NotFoundError, TwinError
+from twin.errors import NotFoundError, TwinError
 from twin.serve.llama import LlamaChat
 from twin.serve.server import LlamaServer
 
@@ -55,6 +52,8 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if asked.soak:
+            from bench.soak import soak
+
             figures = soak(Path(folder), requests=asked.soak)
         else:
             base = models.find(asked.base, folder=BASES)
@@ -79,47 +78,6 @@ def measure(base: Base, folder: Path, *, threads: int, rounds: int) -> dict[str,
 def told(name: str, figures: dict[str, Any]) -> dict[str, Any]:
     print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in figures.items()), flush=True)
     return figures
-
-
-class Adapters:
-    """Published adapters: as many as are asked for, of a few files."""
-
-    def __init__(self, base: Base, folder: Path, *, files: int = 4) -> None:
-        self._folder = folder
-        self._files = [folder / f"file-{number}.gguf" for number in range(files)]
-        for number, file in enumerate(self._files):
-            write_adapter(_random_adapter(base, seed=number), file)
-        self.size_mb = self._files[0].stat().st_size / 1e6
-
-    def locate(self, adapter: str) -> Path:
-        path = self._folder / adapter
-        if not path.exists():
-            raise NotFoundError(f"There is no adapter {adapter}.")
-        return path
-
-    def publish(self, adapter: str) -> str:
-        (self._folder / adapter).hardlink_to(self._files[hash(adapter) % len(self._files)])
-        return adapter
-
-    def remove(self, adapter: str) -> None:
-        (self._folder / adapter).unlink()
-
-
-def _random_adapter(base: Base, *, seed: int, rank: int = 8) -> LoraAdapter:
-    chance = np.random.default_rng(seed)
-    modules = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj"}
-    modules |= {"attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj"}
-    modules |= {"ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
-    weights = {}
-    for name, tensor in base.model.tensors.items():
-        _, _, rest = name.partition(".")
-        layer, _, kind = rest.removesuffix(".weight").partition(".")
-        if kind in modules:
-            out, into = tensor.shape
-            a = chance.normal(0, into**-0.5, (rank, into)).astype(np.float32)
-            b = chance.normal(0, 0.002, (out, rank)).astype(np.float32)
-            weights[f"model.layers.{layer}.{modules[kind]}"] = LowRank(a, b)
-    return LoraAdapter(rank=rank, alpha=2.0 * rank, weights=weights)
 
 
 def decode(base: Base, *, threads: int, rounds: int) -> dict[str, Any]:
@@ -303,7 +261,7 @@ def memory(base: Base, adapters: Adapters, *, threads: int) -> dict[str, Any]:
             model.load(*names)
             for name in names[:: max(1, count // 10)]:
                 _say(model, name, turns, [])
-            held[count] = _server_mb(model)
+            held[count] = server_mb(model)
             began = time.perf_counter()
             model.load(adapters.publish(f"memory-{count}-last"))
             _say(model, f"memory-{count}-last", turns, [])
@@ -316,122 +274,15 @@ def memory(base: Base, adapters: Adapters, *, threads: int) -> dict[str, Any]:
     }
 
 
-def _server_mb(model: LlamaChat) -> float:
+def server_mb(model: LlamaChat) -> float:
     crew = model._fleet._crew  # pyright: ignore[reportPrivateUsage]
     assert crew
-    return _pss_mb(crew.server._process.pid)  # pyright: ignore[reportPrivateUsage]
+    return pss_mb(crew.server._process.pid)  # pyright: ignore[reportPrivateUsage]
 
 
-def _pss_mb(pid: int | str) -> float:
+def pss_mb(pid: int | str) -> float:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
-
-
-def soak(folder: Path, *, requests: int, twins: int = 30) -> dict[str, Any]:
-    """Ask a tiny random model from 8 threads while twins come, go and break: every reply is right or a clear error."""
-    from tests.tiny import tiny_adapter, tiny_gemma
-
-    base = Base("tiny", tiny_gemma(folder).gguf)
-    files = [folder / f"file-{number}.gguf" for number in range(10)]
-    for number, file in enumerate(files):
-        write_adapter(tiny_adapter(seed=number + 1), file)
-    turns = [Turn(Role.OTHER, "Ana", (SAID[0],))]
-    greedy = Sampling(temperature=0, max_tokens=10)
-
-    def reply(model: LlamaChat, adapter: str) -> str:
-        return "".join(p.text for p in model.reply(turns, speaker="Ben", adapter=adapter, sampling=greedy))
-
-    with LlamaChat(base, locate=lambda name: files[int(name)], threads=1, context=256) as model:
-        right = [reply(model, str(number)) for number in range(len(files))]
-
-    published = Published(folder, files)
-    counts: dict[str, int] = {}
-    wrong = 0
-    held: list[float] = []
-    lock = threading.Lock()
-    with LlamaChat(base, locate=published.locate, threads=1, context=256, slots=4, waiting=64, adapters=20) as model:
-
-        def ask(number: int) -> None:
-            nonlocal wrong
-            chance = random.Random(number)
-            name = str(chance.randrange(twins))
-            if number % 10 == 0:
-                published.change(name, chance, forget=model.forget, load=model.load)
-            before = published.owner(name)
-            try:
-                said = reply(model, name)
-                outcome = "answered"
-            except (NotFoundError, ModelError) as error:
-                said = None
-                outcome = type(error).__name__
-            after = published.owner(name)
-            with lock:
-                counts[outcome] = counts.get(outcome, 0) + 1
-                # What changed while it was asked may have answered either way.
-                file, _ = before
-                if before == after and said != (None if file is None or file < 0 else right[file]):
-                    wrong += 1
-                if number % (requests // 10) == 0:
-                    held.append(_pss_mb("self"))
-
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(ask, range(requests)))
-        server_mb = _server_mb(model)
-    tenth = max(1, len(held) // 10)
-    return {
-        "requests": requests,
-        "outcomes": counts,
-        "wrong": wrong,
-        "changes": published.changes,
-        "mb_after_a_tenth": round(held[tenth], 1),
-        "mb_at_the_end": round(held[-1], 1),
-        "server_mb": round(server_mb, 1),
-    }
-
-
-class Published:
-    """Twins of a soak test: which of the adapter files each has now; -1: a broken one; None: none."""
-
-    def __init__(self, folder: Path, files: list[Path]) -> None:
-        self._folder = folder
-        self._files = files
-        self._owners: dict[str, tuple[int | None, int]] = {}
-        self._lock = threading.Lock()
-        self.changes = 0
-
-    def locate(self, name: str) -> Path:
-        path = self._folder / f"twin-{name}.gguf"
-        if not path.exists():
-            raise NotFoundError("There is no such twin.")
-        return path
-
-    def owner(self, name: str) -> tuple[int | None, int]:
-        """The file, and the number of the change that made it so."""
-        with self._lock:
-            return self._owners.get(name, (None, 0))
-
-    def change(
-        self, name: str, chance: random.Random, *, forget: Callable[[str], None], load: Callable[..., None]
-    ) -> None:
-        """Publish, delete or break a twin."""
-        path = self._folder / f"twin-{name}.gguf"
-        with self._lock:
-            self.changes += 1
-            what = chance.choice(["publish", "publish", "delete", "break"])
-            if what == "delete":
-                path.unlink(missing_ok=True)
-                self._owners[name] = (None, self.changes)
-                forget(name)
-                return
-            number = chance.randrange(len(self._files))
-            content = self._files[number].read_bytes()
-            if what == "break":
-                number, content = -1, content[: chance.randrange(len(content))]
-            partial = self._folder / f"partial-{name}"
-            partial.write_bytes(content)
-            partial.replace(path)
-            self._owners[name] = (number, self.changes)
-        load(name)
 
 
 def _percentile(values: Iterable[float], percent: int) -> float:
