@@ -63,3 +63,7 @@ cloud-down: ## Delete everything that cloud-up made, with everything in it
 	@test -n "$(PROJECT)" || { echo "Which project? make cloud-down PROJECT=id REGION=$(REGION)" >&2; exit 2; }
 	@test "$(YES)" = 1 || { printf 'Delete twin and every chat in %s? Type the project: ' "$(PROJECT)"; read -r typed; test "$$typed" = "$(PROJECT)"; }
 	$(TERRAFORM) destroy -input=false -auto-approve $(TERRAFORM_VARS)
+
+.PHONY: bench-scale
+bench-scale: $(VENV)/dev.stamp ## Simulate a day in the cloud: machines, waiting, cost
+	@$(BIN)/python bench/scale.py $(ARGS)

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,6 +22,7 @@ class VertexServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.jobs: dict[str, dict[str, Any]] = {}
         self.lock = threading.Lock()
+        self.on_start: Callable[[dict[str, Any]], None] = lambda job: None
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         parts = urlsplit(path)
@@ -37,6 +38,7 @@ class VertexServer(ThreadingHTTPServer):
                     return 409, _error(409, "ALREADY_EXISTS", job_id)
                 full = f"{parent}/pipelineJobs/{job_id}"
                 self.jobs[job_id] = {**body, "name": full, "state": "PIPELINE_STATE_RUNNING"}
+                self.on_start(self.jobs[job_id])
                 return 200, self.jobs[job_id]
             if method == "POST" and action:
                 self.jobs[name]["state"] = "PIPELINE_STATE_CANCELLED"
