@@ -12,11 +12,13 @@ _CODE_LINE = re.compile(
 
 
 def is_pasted(text: str) -> bool:
-    """Whether a message is longer than people type (3,000 characters), or mostly code, logs or markup."""
-    if len(text) > _LONGEST:
-        return True
-    fenced = sum(len(block) for block in _FENCE.findall(text))
-    if fenced > len(text) / 2:
+    """Whether a message is longer than people type (3,000 characters), or mostly code."""
+    return len(text) > _LONGEST or is_code(text)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is mostly code, logs or markup."""
+    if sum(len(block) for block in _FENCE.findall(text)) > len(text) / 2:
         return True
     lines = [line for line in _FENCE.sub("", text).splitlines() if line.strip()]
     return len(lines) > 4 and sum(1 for line in lines if _CODE_LINE.match(line)) > len(lines) / 2

@@ -30,6 +30,7 @@ PLATFORMS = (
     "kakaotalk",
     "whatsapp",
     "transcript",
+    "documents",
 )
 
 
