@@ -356,7 +356,7 @@ def test_a_very_long_line_is_one_message(tmp_path: Path) -> None:
 
 def test_no_words_of_a_chat_in_errors(tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
-        chat(tmp_path, "secretword " * 50)
+        chat(tmp_path, '{"secretword": ' * 50)
     assert "secretword" not in str(caught.value)
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 
 from twin.domain.messages import WORDS, Kind, Message
@@ -14,7 +13,7 @@ from twin.ingest.files import Upload
 from twin.ingest.platforms import platforms
 from twin.ingest.unknown import explain, is_media
 
-_BATCH = 4096
+_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +118,22 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
 
 
 def _count(report: Report, batch: list[Message]) -> None:
-    report.chats.update(map(itemgetter(1), batch))
-    senders = Counter(map(itemgetter(2), batch))
-    # Nearly all messages are text; what is not is looked at one by one.
-    others = [message for message in batch if message[4] is not Kind.TEXT]
-    texts = len(batch) - len(others)
-    written = senders - Counter(message.sender for message in others if message.kind not in WORDS)
-    for counter, counts in ((report.senders, senders), (report.written_by_sender, written)):
-        counter.update({name: count for name, count in counts.items() if name is not None})
+    _, chats, names, times, kinds, *_ = zip(*batch, strict=True)
+    report.chats.update(chats)
+    senders = written = Counter[str | None](names)
+    texts = kinds.count(Kind.TEXT)
+    if texts != len(batch):
+        # Nearly all messages are text; what is not is looked at one by one.
+        others = [message for message in batch if message.kind is not Kind.TEXT]
+        report.kinds.update(message.kind for message in others)
+        written = senders - Counter(message.sender for message in others if message.kind not in WORDS)
     if texts:
         report.kinds[Kind.TEXT] += texts
-    report.kinds.update(message.kind for message in others)
-    times = [time for time in map(itemgetter(3), batch) if time is not None]
-    if times:
-        first, last = min(times), max(times)
+    for counter, counts in ((report.senders, senders), (report.written_by_sender, written)):
+        counter.update({name: count for name, count in counts.items() if name is not None})
+    known = times if None not in times else [time for time in times if time is not None]
+    if known:
+        first, last = min(known), max(known)
         report.first = min(report.first or first, first)
         report.last = max(report.last or last, last)
 

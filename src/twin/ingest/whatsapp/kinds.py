@@ -15,7 +15,8 @@ MARKS = "\u200e\u200f"
 BEGINS = frozenset({"", "<", "[", "\n", *MARKS})
 ENDS = frozenset(">)\n")
 ODD_LINES = re.compile(r"[>):：]\r?\n|\.\w{1,5}\r?\n|\n {2,}- |\r")
-"""What no body has that is nothing but words, at its first or last character and at the ends of its lines."""
+HINTS = ("\u200e", "maps", "foursquare")
+"""What a body that is nothing but words seldom has: at its beginning, its end, the ends of its lines, anywhere."""
 
 _CATEGORY = {
     "media": Kind.MEDIA,

@@ -1,10 +1,10 @@
 """How one WhatsApp text is laid out, learned from a sample of it before it is read."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from typing import NamedTuple
 
 from babel import Locale
 
@@ -25,8 +25,17 @@ _SHAPES = 8
 _ENGLISH = re.compile(r"\b(?:the|you|and|is|are|what|this|that|it's|i'm|have|with|for|not|was)\b", re.IGNORECASE)
 
 
-Row = tuple[str, str, str]
-"""A record: date and time as written, and what follows them."""
+class Rows(NamedTuple):
+    """Records, column by column: dates and times as written, what may be a name, and what follows."""
+
+    days: list[str]
+    clocks: list[str]
+    names: list[str | None]
+    bodies: list[str]
+
+    def rest(self, i: int) -> str:
+        """All that follows the header of a record."""
+        return self.bodies[i] if self.names[i] is None else f"{self.names[i]}: {self.bodies[i]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,8 @@ class Layout:
 
     Attributes:
         header: matches a header at the start of a line.
-        records: parts a text at the headers of its records, with a date and a time for each of the shapes.
+        records: parts a text at the headers of its records; its groups are a date and a time for each of the shapes,
+            and what may be a name.
         loose: the same, whatever ends the line before.
         shapes: the commonest first.
         crlf: whether records, unlike the lines in them, end in CR LF: then no quoted header is taken for one.
@@ -54,31 +64,37 @@ class Layout:
     kinds: Kinds
     first: datetime | None
 
-    def split(self, text: str) -> Iterable[Row]:
+    def split(self, text: str) -> Rows:
         """The records of a block that begins with a line break and a header."""
         return _split(self.records, text, time_first=self.shapes[0].time_first)
 
-    def unfold(self, row: Row, *, at_least: int) -> Iterable[Row]:
-        """The records inside one that ends with CR LF, where so many of its lines begin with headers."""
-        day, clock, rest = row
-        if len(self.loose.findall(rest)) < at_least:
-            return [row]
-        first, *_ = self.loose.split(rest, maxsplit=1)
-        return chain([(day, clock, first)], _split(self.loose, rest, time_first=self.shapes[0].time_first))
+    def unfold(self, rows: Rows, *, at_least: int) -> Rows:
+        """Part records that end with CR LF where so many of their lines begin with headers."""
+        parted = Rows([], [], [], [])
+        for day, clock, name, body in zip(*rows, strict=True):
+            inner = Rows([], [], [], [])
+            if len(self.loose.findall(body)) >= at_least:
+                inner = _split(self.loose, body, time_first=self.shapes[0].time_first)
+                body = self.loose.split(body, maxsplit=1)[0]  # noqa: PLW2901
+            _extend(
+                parted, Rows([day, *inner.days], [clock, *inner.clocks], [name, *inner.names], [body, *inner.bodies])
+            )
+        return parted
 
 
-def _split(records: re.Pattern[str], text: str, *, time_first: bool) -> Iterable[Row]:
+def _split(records: re.Pattern[str], text: str, *, time_first: bool) -> Rows:
     parts = records.split(text)
     step = records.groups + 1
-    if step == 3:
-        days, clocks = (parts[2::3], parts[1::3]) if time_first else (parts[1::3], parts[2::3])
-        return zip(days, clocks, parts[3::3], strict=True)
-    return [_row(parts[i : i + step], time_first=time_first) for i in range(1, len(parts), step)]
+    ones, twos, names, bodies = parts[1::step], parts[2::step], parts[step - 1 :: step], parts[step::step]
+    for at in range(3, step - 1, 2):  # the other shapes of a file that has several
+        ones = [one or other for one, other in zip(ones, parts[at::step], strict=True)]
+        twos = [two or other for two, other in zip(twos, parts[at + 1 :: step], strict=True)]
+    return Rows(twos, ones, names, bodies) if time_first else Rows(ones, twos, names, bodies)
 
 
-def _row(parts: Sequence[str | None], *, time_first: bool) -> Row:
-    one, two = next((parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2) if parts[i])
-    return (two or "", one or "", parts[-1] or "") if time_first else (one or "", two or "", parts[-1] or "")
+def _extend(rows: Rows, more: Rows) -> None:
+    for column, other in zip(rows, more, strict=True):
+        column.extend(other)  # pyright: ignore[reportArgumentType]
 
 
 def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str] = frozenset()) -> Layout | None:
@@ -101,8 +117,9 @@ def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str
     )
     crlf = sum(len(re.findall(f"\r\n{plain}", window)) for window in windows)
     lf = sum(len(re.findall(f"[^\r]\n{plain}", window)) for window in windows)
-    loose = re.compile(f"\r?\n(?:{grouped})")
-    records = re.compile(f"\r\n(?:{grouped})" if crlf > lf else f"\n(?:{grouped})")
+    grouped = f"(?:{grouped})(?:([^:\r\n]{{1,60}}): )?"
+    loose = re.compile(f"\r?\n{grouped}")
+    records = re.compile(f"\r\n{grouped}" if crlf > lf else f"\n{grouped}")
 
     dialect = _dialect(shapes[0], windows[0])
     kinds = Kinds(apple=shapes[0].bracket and dialect != "web", chat=chat, attachments=attachments)
@@ -111,25 +128,28 @@ def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str
         encoding, dialect, shapes, re.compile(plain), records, loose, crlf > lf, blank,
         OrderGuess(DateOrder.DMY, 0.0, ""), Senders((), is_notice=bool), kinds, None,
     )  # fmt: skip
-    found = [row for window in windows for row in draft.split(f"\r\n{window}")]
-    firsts = [rest.partition("\n")[0].rstrip("\r") for _, _, rest in found]
+    rows = Rows([], [], [], [])
+    for window in windows:
+        _extend(rows, draft.split(f"\r\n{window}"))
+    rests = [rows.rest(i) for i in range(len(rows.days))]
+    firsts = [rest.partition("\n")[0].rstrip("\r") for rest in rests]
     senders = Senders(
         [line for line in firsts if not line.startswith("- ")],
         is_notice=lambda text: len(text) > 12 and bool(notice_in(text)),
     )
-    said = [senders.split(rest) for _, _, rest in found]
+    said = [senders.split(rest) for rest in rests]
     kinds.learn(said)
     for sender, body in said[:2000]:
         if sender is None:
             kinds.notice(body)
         else:
             kinds.type(sender, body)
-    orders = _orders(found, [body for _, body in said], draft, options, kinds)
+    orders = _orders(rows, [body for _, body in said], draft, options, kinds)
     stamps = Stamps(
         {form: guess.order for form, guess in orders.items()}, twelve_hours=blank.twelve_hours, latest=file.modified
     )
     main = next(iter(orders.values()), draft.order)
-    first = next((when for day, clock, _ in found if (when := stamps.at(day, clock))), None)
+    first = next(filter(None, stamps.at(rows.days[:9], rows.clocks[:9])), None)
     kinds.locales.clear()
     kinds.own.clear()
     return Layout(
@@ -172,11 +192,11 @@ def _dialect(shape: Shape, head: str) -> str:
 
 
 def _orders(
-    rows: Sequence[Row], bodies: Sequence[str], layout: Layout, options: Options, kinds: Kinds
+    rows: Rows, bodies: Sequence[str], layout: Layout, options: Options, kinds: Kinds
 ) -> dict[tuple[str, int | None], OrderGuess]:
     """The order of the dates, for each form that they have in this file; the commonest form first."""
     dates: dict[tuple[str, int | None], list[tuple[int, int, int]]] = {}
-    for day, _, _ in rows:
+    for day in rows.days:
         numbers, form = fields_of(day)
         if len(numbers) == 3:
             dates.setdefault(form, []).append(numbers)
@@ -198,7 +218,7 @@ def _possible(order: DateOrder, year_at: int | None) -> bool:
 
 
 def _leaning(
-    shape: Shape, dialect: str, locale: str | None, rows: Sequence[Row], bodies: Sequence[str]
+    shape: Shape, dialect: str, locale: str | None, rows: Rows, bodies: Sequence[str]
 ) -> tuple[dict[DateOrder, float], str]:
     """What the look of the header and the language of the file say about the order, in log-odds."""
     if dialect == "web":
@@ -209,12 +229,12 @@ def _leaning(
     first, second, _ = shape.date_separators
     if first == second == "/" and shape.year_at in {None, 2} and shape.period == "am" and not shape.before:
         # `1/5/24, 9:03 PM`: capitals without dots and no padding are how English of the United States looks.
-        padded = any(re.match(r"\D*0|\d+/0", day) for day, _, _ in rows[:500])
-        capitals = any(re.search(r"[AP]M\W*$", clock) for _, clock, _ in rows[:5])
+        padded = any(re.match(r"\D*0|\d+/0", day) for day in rows.days[:500])
+        capitals = any(re.search(r"[AP]M\W*$", clock) for clock in rows.clocks[:5])
         english = (
             locale == "en" or sum(len(_ENGLISH.findall(body[:500])) for body in bodies[:200]) > len(bodies[:200]) / 4
         )
-        if capitals and not padded and (english or len(rows) > 1):
+        if capitals and not padded and (english or len(rows.days) > 1):
             return {DateOrder.MDY: 2.5}, "no zeros before digits and AM/PM in capitals, as in the United States"
     if first.startswith("."):
         return {DateOrder.DMY: 3.0, DateOrder.YMD: 2.0 if first == ". " else 0.0}, "dots between the numbers"

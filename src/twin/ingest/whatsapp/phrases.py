@@ -14,10 +14,11 @@ _EDGES = " \t<>.。:：\u00a0\u202f"
 
 
 class Phrase(NamedTuple):
-    """A category of `phrases.toml`, and the languages that write it so."""
+    """A category of `phrases.toml`, the languages that write it so, and its forms with capitals as they are written."""
 
     category: str
     locales: frozenset[str]
+    forms: frozenset[str]
 
 
 class Phrases(NamedTuple):
@@ -56,10 +57,10 @@ def phrases() -> Phrases:
     notices: list[tuple[str, str]] = []
     for locale, categories in table.items():
         for category in _WHOLE:
-            for text in map(fold, categories.get(category, ())):
-                known = whole.get(text)
-                locales = (known.locales if known else frozenset[str]()) | {locale}
-                whole[text] = Phrase(known.category if known else category, locales)
+            for form in categories.get(category, ()):
+                text = fold(form)
+                known = whole.get(text, Phrase(category, frozenset(), frozenset()))
+                whole[text] = Phrase(known.category, known.locales | {locale}, known.forms | {form})
         for category in _WORDS:
             for text in map(fold, categories.get(category, ())):
                 words[category][text] = words[category].get(text, frozenset[str]()) | {locale}
@@ -72,24 +73,25 @@ def phrases() -> Phrases:
         words=words,
         notices=tuple(notices),
         openings=frozenset(text[:OPENING] for text, _ in notices if len(text) >= OPENING),
-        files=frozenset(text for categories in table.values() for text in categories.get("file", ())),
+        files=frozenset(text.lower() for categories in table.values() for text in categories.get("file", ())),
         you=frozenset(fold(text) for categories in table.values() for text in categories.get("you", ())),
     )
 
 
 @cache
 def bare() -> frozenset[str]:
-    """Bodies, in lower case, that nobody types: recognised without brackets or marks around them.
+    """Bodies that nobody types, as phones write them: recognised without brackets or marks around them.
 
-    Of calls only those that say more than what a person might type alone: `missed voice call`, not `voice call`.
+    Of calls only those that say more than what a person might type alone: `Missed voice call`, not `Voice call`.
     """
     table = phrases()
     safe = {
-        text
-        for text, phrase in table.whole.items()
-        if phrase.category not in {"call", "edited"} or any(call in text and call != text for call in table.calls)
+        form
+        for folded, phrase in table.whole.items()
+        if phrase.category not in {"call", "edited"} or any(call in folded and call != folded for call in table.calls)
+        for form in (folded, folded[:1].upper() + folded[1:], *phrase.forms)
     }
-    return frozenset(safe | {text + "." for text in safe} | {text + "。" for text in safe})
+    return frozenset(form + end for form in safe for end in ("", ".", "。"))
 
 
 def notice_in(text: str) -> frozenset[str]:

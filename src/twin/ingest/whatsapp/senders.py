@@ -25,7 +25,7 @@ class Senders:
 
     def __init__(self, lines: Iterable[str], *, is_notice: Callable[[str], bool]) -> None:
         """Learn from the first lines of records, without their headers."""
-        self.known: dict[str, str] = {}
+        self.known: dict[str | None, str] = {}
         self._is_notice = is_notice
         short: Counter[str] = Counter()
         long: dict[str, Counter[str]] = {}

@@ -1,10 +1,10 @@
 """Dates and times of WhatsApp headers, once their order is known."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from twin.ingest.calendars import gregorian, year_of
 from twin.ingest.day_periods import hour_of_day, period_of
@@ -13,7 +13,8 @@ from twin.ingest.whatsapp.shapes import clean
 
 _FIELD = re.compile(r"[A-Za-z]?\d+")
 _CLOCK = re.compile(r"(\D*)(\d{1,2})\D+(\d{1,2})(?:\D+(\d{1,2}))?(\D*)")
-_MANY = 100_000
+_MANY = 200_000
+_T = TypeVar("_T")
 
 
 class Fields(NamedTuple):
@@ -36,6 +37,20 @@ def fields_of(text: str) -> Fields:
     return Fields(tuple(year_of(part) or 0 for part in parts), (separator, year_at))
 
 
+class _Memo(dict[str, _T | None]):
+    """What a function made of a text; forgotten when it is too much."""
+
+    def __init__(self, make: Callable[[str], _T | None]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, text: str) -> _T | None:
+        if len(self) > _MANY:
+            self.clear()
+        made = self[text] = self._make(text)
+        return made
+
+
 class Stamps:
     """Turns a header's date and time into a datetime. The same text is never read twice.
 
@@ -51,22 +66,17 @@ class Stamps:
         self.orders = orders
         self.twelve_hours = twelve_hours
         self.latest = latest
-        self.dates: dict[str, date | None] = {}
-        self.times: dict[str, time | None] = {}
+        self._dates = _Memo(self._date)
+        self._times = _Memo(self.clock)
 
-    def at(self, day: str, clock: str) -> datetime | None:
-        """The moment; None where there is no such day or hour."""
-        found = self.dates.get(day)
-        if found is None and day not in self.dates:
-            if len(self.dates) > _MANY:
-                self.dates.clear()
-            found = self.dates[day] = self._date(day)
-        hour = self.times.get(clock)
-        if hour is None and clock not in self.times:
-            if len(self.times) > 2 * _MANY:
-                self.times.clear()
-            hour = self.times[clock] = self.clock(clock)
-        return None if found is None or hour is None else datetime.combine(found, hour)
+    def at(self, days: Sequence[str], clocks: Sequence[str]) -> list[datetime | None]:
+        """The moments of many headers; None where there is no such day or hour."""
+        dates, times = map(self._dates.__getitem__, days), map(self._times.__getitem__, clocks)
+        try:
+            return list(map(datetime.combine, dates, times))  # pyright: ignore[reportArgumentType]
+        except TypeError:  # a None among them
+            pairs = zip(map(self._dates.__getitem__, days), map(self._times.__getitem__, clocks), strict=True)
+            return [datetime.combine(day, clock) if day and clock else None for day, clock in pairs]
 
     def _date(self, text: str) -> date | None:
         numbers, form = fields_of(text)
