@@ -28,6 +28,7 @@ PLATFORMS = (
     "sms",
     "line",
     "kakaotalk",
+    "subtitles",
     "whatsapp",
     "transcript",
     "documents",
