@@ -1,5 +1,6 @@
 """The web app over a folder, with a tiny random Gemma as its voice."""
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from twin.domain.examples import Example, Role, Split, Turn
 from twin.domain.jsonl import write_examples
 from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import Twin
+from twin.likeness import Report
+from twin.likeness.figures import Figure
+from twin.likeness.report import Account, Sample
 from twin.pipeline import keys
 from twin.platform import Platform
 from twin.settings import Settings
@@ -132,6 +136,8 @@ class House:
             self.platform.objects.put(keys.run(run) + keys.ADAPTER + file.name, file)
         write_examples(folder / "examples.jsonl", EXAMPLES)
         self.platform.objects.put(keys.run(run) + keys.EXAMPLES, folder / "examples.jsonl")
+        (folder / "report.json").write_text(json.dumps(REPORT.to_json()), "utf-8")
+        self.platform.objects.put(keys.run(run) + keys.REPORT, folder / "report.json")
         twin = replace(twin, run_id=run.id)
         self.platform.records.save(run)
         self.platform.records.save(twin)
@@ -148,6 +154,18 @@ def held_out(number: int) -> Example:
     asked = Turn(Role.OTHER, "Ben", (f"did you water bed {number}?",))
     return Example((asked, Turn(Role.OWNER, "Nora Quill", ("yes", f"twice, bed {number} too"))), 1, Split.HELD_OUT, "c")
 
+
+REPORT = Report(
+    speaker="Nora Quill",
+    base="tiny",
+    full=False,
+    seed=0,
+    choice=Figure(0.5, 0.41, 0.59, 100),
+    position={"twin": Figure(0.6, 0.4, 0.8, 40)},
+    copying={"twin": Figure(0.02, 0.01, 0.05, 100), "person": Figure(0.01, 0.0, 0.03, 100)},
+    samples=(Sample((("Ben", "did you water the beans?"),), ("yes", "twice"), ("the rain <did>",)),),
+    account=Account(messages=2200, kept=2000, owner_messages=1000),
+)
 
 EXAMPLES = [held_out(number) for number in range(8)]
 

@@ -1,7 +1,10 @@
 """Deleting, and taking along: what is listed is gone, every byte of it; what is exported is everything."""
 
+import base64
+import hashlib
 import io
 import json
+import re
 from zipfile import ZipFile
 
 import pytest
@@ -105,3 +108,16 @@ def test_an_earlier_version_answers_again(house: House, ana: Person, twin: Twin)
     assert house.platform.records.twin(twin.id).run_id == twin.run_id != second.run_id
     assert "It has clearly learned" in ana.get(f"/twins/{twin.id}/likeness")
     assert "25 %" in ana.get(f"/twins/{twin.id}/likeness?version={twin.run_id}")
+
+
+def test_the_report_says_what_was_measured(house: House, ana: Person) -> None:
+    twin = house.twin("ana@example.org")
+    page = ana.get(f"/twins/{twin.id}/likeness")
+    for said in ("60 of 100", "50 % (41 % to 59 %)", "the rain &lt;did&gt;"):
+        assert said in page
+    answer = ana.browser.get(f"/twins/{twin.id}/versions/{twin.run_id}/report")
+    policy = answer.headers["Content-Security-Policy"]
+    style = answer.text.partition("<style>")[2].partition("</style>")[0]
+    assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"\bstyle=|<script", answer.text)

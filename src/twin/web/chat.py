@@ -134,15 +134,15 @@ def correct(message_id: str) -> AnyResponse:
     before = [seen.message for seen in branch(here.store.conversations.messages(found.id), message.parent)]
     rows = [
         {"role": turn.role.value, "name": turn.name, "messages": list(turn.messages)}
-        for turn in talk.turns(before, twin)
+        for turn in talk.turns(before, here.platform.voice(twin))
     ]
     here.store.corrections.save(Correction(message.id, twin.id, rows, text, here.now()))
     return redirect(url_for("chat.conversation", conversation_id=found.id, _anchor=f"m-{message.id}"))
 
 
 def ready(twin: Twin) -> bool:
-    """Whether a twin can answer."""
-    return twin.run_id is not None
+    """Whether a twin can answer: it was trained, or its chats were read and the base can go on from them."""
+    return twin.run_id is not None or site().platform.voice(twin).past is not None
 
 
 def first_message(twin: Twin, owner: str) -> AnyResponse:

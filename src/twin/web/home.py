@@ -14,7 +14,6 @@ from twin.serve.voice import messages
 from twin.web import access, limits
 from twin.web.access import public
 from twin.web.site import site
-from twin.web.talk import PARTNER
 
 pages = Blueprint("home", __name__)
 
@@ -48,12 +47,12 @@ def tried() -> str | tuple[str, int]:
     demo, text = _demo(), request.form.get("text", "").strip()[:300]
     if demo is None or not text:
         abort(404)
+    voice = site().platform.voice(demo)
     turns = [
-        Turn(Role.OWNER, demo.speakers[0], texts) if side == "twin" else Turn(Role.OTHER, _partner(demo), texts)
-        for side, texts in RECORDED
+        Turn(Role.OWNER, voice.speaker, texts) if side == "twin" else Turn(Role.OTHER, voice.partner, texts)
+        for side, texts in [*RECORDED, ("person", (text,))]
     ]
-    turns.append(Turn(Role.OTHER, _partner(demo), (text,)))
-    said = tuple(messages(site().platform.voice(demo).reply(turns).pieces))
+    said = tuple(messages(voice.reply(turns).pieces))
     return render_template("home/front.html", conversation=[*RECORDED, ("person", (text,)), ("twin", said)], live=True)
 
 
@@ -91,7 +90,3 @@ def _demo() -> Twin | None:
         if twin.name == "demo" and twin.speakers == (sample.OWNER,) and twin.run_id:
             return twin
     return None
-
-
-def _partner(twin: Twin) -> str:
-    return twin.options.get("partner") or PARTNER

@@ -7,23 +7,23 @@ from dataclasses import replace
 from twin.domain.examples import Role, Turn
 from twin.domain.ports import Piece
 from twin.domain.twins import Twin
+from twin.serve.voice import Voice
 from twin.web.site import Site
 from twin.web.store.conversations import ChatMessage, Conversation, Said, branch
 
 DEADLINE_S = 60.0
-PARTNER = "Friend"
 
 
-def turns(messages: Sequence[ChatMessage], twin: Twin) -> list[Turn]:
+def turns(messages: Sequence[ChatMessage], voice: Voice) -> list[Turn]:
     """A branch as a model sees it: consecutive messages of one side are one turn."""
     found: list[Turn] = []
     for message in messages:
         if not message.bubbles:
             continue
         if message.role is Said.TWIN:
-            turn = Turn(Role.OWNER, twin.speakers[0], message.bubbles)
+            turn = Turn(Role.OWNER, voice.speaker, message.bubbles)
         else:
-            turn = Turn(Role.OTHER, twin.options.get("partner") or PARTNER, message.bubbles)
+            turn = Turn(Role.OTHER, voice.partner, message.bubbles)
         if found and found[-1].role is turn.role:
             turn = replace(turn, messages=found.pop().messages + turn.messages)
         found.append(turn)
@@ -38,7 +38,8 @@ def reply(here: Site, twin: Twin, conversation: Conversation, asked: ChatMessage
     """
     store = here.store.conversations
     so_far = [seen.message for seen in branch(store.messages(conversation.id), asked.id)]
-    made = here.platform.voice(twin).reply(turns(so_far, twin), deadline_s=DEADLINE_S)
+    voice = here.platform.voice(twin)
+    made = voice.reply(turns(so_far, voice), deadline_s=DEADLINE_S)
     texts: list[str] = []
     complete = False
     try:
@@ -53,5 +54,5 @@ def reply(here: Site, twin: Twin, conversation: Conversation, asked: ChatMessage
     finally:
         bubbles = [text.strip() for text in texts if text.strip()]
         if bubbles or complete:
-            remembered = [exchange.lines(twin.speakers[0]) for exchange in made.drew_on]
+            remembered = [exchange.lines(voice.speaker) for exchange in made.drew_on]
             store.say(conversation, Said.TWIN, bubbles, parent=asked.id, remembered=remembered, now=here.now())

@@ -66,6 +66,11 @@ class Look:
         progress = self.now.get(self.run.stage) if self.run.stage else None
         return min(1.0, progress.done / progress.total) if progress and progress.total else None
 
+    @property
+    def talks(self) -> bool:
+        """Whether it can be talked with before it is trained."""
+        return self.done(Stage.PREPARE)
+
     def done(self, stage: Stage) -> bool:
         order = list(Stage)
         under_way = order.index(self.run.stage) if self.run.stage else -1

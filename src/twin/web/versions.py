@@ -1,5 +1,7 @@
 """Likeness: how much a twin is like its person, version by version, and going back to an earlier one."""
 
+import base64
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,17 +13,15 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from twin.domain.runs import Run, RunState, Stage
-from twin.errors import NotFoundError
-from twin.likeness.figures import Figure
+from twin.errors import DataError, NotFoundError
+from twin.likeness import Report, page
+from twin.likeness.sentences import verdicts
 from twin.pipeline import keys
 from twin.pipeline.execute import outcome
 from twin.web import access, estimates
 from twin.web.site import Site, site
 
 pages = Blueprint("versions", __name__)
-
-TOO_WIDE = 0.35
-"""An interval of a share wider than this says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +31,19 @@ class Version:
     Attributes:
         number: from 1, in the order of the trainings.
         prepared: what became of the chats, see the prepare stage.
-        report: the likeness report as JSON; empty where none was made.
+        report: what was measured; None where nothing was.
     """
 
     number: int
     run: Run
     prepared: dict[str, Any]
-    report: dict[str, Any]
+    report: Report | None
 
     @property
     def gain(self) -> float | None:
         """How much better than the untouched base it predicts the owner's words, as a share of the base's loss."""
         base, mine = self.run.figures.get("loss_base"), self.run.figures.get("loss_twin")
         return (base - mine) / base if base and mine is not None else None
-
-    def figure(self, *names: str) -> Figure | None:
-        """A figure of the report; None where it was not measured."""
-        value: Any = self.report
-        for name in names:
-            value = value.get(name) if isinstance(value, dict) else None
-        if isinstance(value, int | float):
-            return Figure(value, value, value)
-        return Figure.from_json(value) if isinstance(value, dict) and "value" in value else None
 
 
 @pages.get("/twins/<twin_id>/likeness")
@@ -66,10 +57,28 @@ def likeness(twin_id: str) -> str:
         twin=twin,
         versions=versions,
         shown=shown,
-        too_wide=TOO_WIDE,
+        verdicts=list(verdicts(shown.report)) if shown and shown.report else [],
         corrections_waiting=here.store.corrections.waiting(twin_id),
         budgets=estimates.BUDGETS_S,
     )
+
+
+@pages.get("/twins/<twin_id>/versions/<run_id>/report")
+def report(twin_id: str, run_id: str) -> Response:
+    """The whole report as the page that `twin report --html` writes, whose one style sheet is let in by its hash."""
+    twin = access.own_twin(twin_id)
+    run = access.own_run(twin, run_id)
+    with TemporaryDirectory() as folder:
+        measured = _report(site(), run, Path(folder))
+    if measured is None:
+        abort(404)
+    html = page.render(measured)
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": policy})
 
 
 @pages.post("/twins/<twin_id>/versions/<run_id>")
@@ -100,10 +109,10 @@ def _prepared(here: Site, run: Run, scratch: Path) -> dict[str, Any]:
     return told.details if told else {}
 
 
-def _report(here: Site, run: Run, scratch: Path) -> dict[str, Any]:
+def _report(here: Site, run: Run, scratch: Path) -> Report | None:
     file = scratch / keys.REPORT
     try:
         here.platform.objects.get(keys.run(run) + keys.REPORT, file)
-    except NotFoundError:
-        return {}
-    return json.loads(file.read_text("utf-8"))
+        return Report.from_json(json.loads(file.read_text("utf-8")))
+    except (NotFoundError, DataError):
+        return None
