@@ -28,6 +28,8 @@ PLATFORMS = (
     "sms",
     "line",
     "kakaotalk",
+    "wechat",
+    "qq",
     "subtitles",
     "whatsapp",
     "transcript",

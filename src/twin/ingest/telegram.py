@@ -189,7 +189,7 @@ def _rich(value: Any) -> str:
 
 def _kind(raw: dict[str, Any], text: str) -> Kind:
     if raw.get("type") == "service":
-        return Kind.CALL if raw.get("action") in _CALLS else Kind.SYSTEM
+        return Kind.CALL if string(raw.get("action")) in _CALLS else Kind.SYSTEM
     if any(key in raw for key in _FORWARDED):
         return Kind.FORWARD
     for key, kind in _KINDS.items():
