@@ -1,5 +1,6 @@
-"""Numbers in JSON that no export has."""
+"""Numbers and brackets in JSON that no export has."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,3 +13,12 @@ from twin.errors import ExportError
 def test_a_number_without_end_is_an_error_not_a_crash(tmp_path: Path, digits: int) -> None:
     with pytest.raises(ExportError):
         read_upload(tmp_path, {"result.json": f'{{"name": "Ana", "id": {"1" * digits}, "messages": []}}'})
+
+
+def test_brackets_without_end_take_little_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    with pytest.raises(ExportError):
+        read_upload(tmp_path, {"result.json": "[" * 1_000_000})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 << 20

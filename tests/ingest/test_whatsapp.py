@@ -1,5 +1,6 @@
 """WhatsApp's own oddities, one by one. All chats are invented."""
 
+import time
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -352,6 +353,13 @@ def test_utf_16_is_read(tmp_path: Path) -> None:
 def test_a_very_long_line_is_one_message(tmp_path: Path) -> None:
     text = f"01/02/21, 10:00 - Ana: {'x' * 3_000_000}\n01/02/21, 10:01 - Bo: y\n"
     assert list(map(len, chat(tmp_path, text).texts)) == [3_000_000, 1]
+
+
+@pytest.mark.parametrize("piece", ["<", "\n", ": ", "\u200e", "a.b (", "1/2/21, 10:00 ", "[", "<a: b.c>"])
+def test_millions_of_one_thing_take_no_time(tmp_path: Path, piece: str) -> None:
+    start = time.process_time()
+    chat(tmp_path, f"01/02/21, 10:00 - Ana: {piece * (2_000_000 // len(piece))}x\n01/02/21, 10:01 - Bo: y\n")
+    assert time.process_time() - start < 10
 
 
 def test_no_words_of_a_chat_in_errors(tmp_path: Path) -> None:

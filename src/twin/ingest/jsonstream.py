@@ -4,6 +4,7 @@ import codecs
 import json
 import re
 from collections.abc import Generator, Iterator
+from io import BytesIO
 from typing import Any, BinaryIO, cast
 
 import ijson
@@ -70,7 +71,8 @@ def outline(file: File) -> frozenset[str]:
         return frozenset()
     paths = set[str]()
     try:
-        for path, event, value in ijson.parse(_mended(text.encode()), use_float=True):
+        # In small pieces: the paths of ten thousand open brackets would take half a gigabyte.
+        for path, event, value in ijson.parse(BytesIO(_mended(text.encode())), buf_size=512, use_float=True):
             if path.count(".") > _DEEPEST:
                 break
             if event == "map_key":

@@ -18,8 +18,8 @@ from twin.ingest.whatsapp.shapes import MARKS, SPACES, Shape, choose, clean, com
 from twin.ingest.whatsapp.stamps import Stamps, fields_of
 
 _WHOLE = 512 << 10
-_HEAD = 192 << 10
-_WINDOW = 24 << 10
+_HEAD = 128 << 10
+_WINDOW = 16 << 10
 _WINDOWS = 12
 _SHAPES = 8
 _ENGLISH = re.compile(r"\b(?:the|you|and|is|are|what|this|that|it's|i'm|have|with|for|not|was)\b", re.IGNORECASE)
@@ -162,7 +162,8 @@ def _sample(file: File, encoding: str) -> list[str]:
     with file.open() as stream:
         if file.size <= _WHOLE:
             return [stream.read().decode(encoding, "replace").removeprefix("\ufeff")]
-        windows = [stream.read(_HEAD).decode(encoding, "replace").removeprefix("\ufeff").rpartition("\n")[0]]
+        head = stream.read(_HEAD).decode(encoding, "replace").removeprefix("\ufeff")
+        windows = [head.rpartition("\n")[0] or head]
         step = (file.size - _HEAD - _WINDOW) // _WINDOWS // 4 * 4
         for i in range(1, _WINDOWS + 1):
             stream.seek(_HEAD + step * i)
