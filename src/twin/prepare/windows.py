@@ -52,7 +52,9 @@ def windows(
             at += 1
             last = own[at]
         # The turn after the last reply goes along, because its name is what ends the reply.
-        stop = min(last + 2, len(turns))
+        stop = last + 1
+        if stop < len(turns) and turns[stop].role is Role.OTHER:
+            stop += 1
         yield Example(
             turns=tuple(turns[start:stop]),
             context=first - start,
