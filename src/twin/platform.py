@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from twin.domain.ports import ChatModel, ObjectStore, RecordStore, Runner
+from twin.domain.runs import Run
 from twin.domain.twins import Twin
-from twin.errors import SettingsError
+from twin.errors import NotFoundError, SettingsError
 from twin.settings import Settings, without_password
 
 if TYPE_CHECKING:
@@ -154,9 +155,24 @@ class Platform:
 
     def voice(self, twin: Twin) -> "Voice":
         """A twin, ready to answer; before it is published, the base goes on without an adapter."""
+        from twin.serve.memory import Memory
         from twin.serve.voice import Voice
 
-        return Voice(self.chat(twin.base), twin.speakers[0], twin.run_id)
+        partner = twin.options.get("partner") or "Friend"
+        past = self._memory(twin)
+        return Voice(
+            self.chat(twin.base), twin.speakers[0], twin.run_id, partner=partner, past=Memory(past) if past else None
+        )
+
+    def _memory(self, twin: Twin) -> Path | None:
+        """What the owner said before, from the run that answers, or before there is one, from the newest."""
+        from twin.pipeline import keys
+
+        runs = self.records.runs(twin.id)[::-1]
+        for run in [run for run in runs if twin.run_id in (None, run.id)]:
+            with suppress(NotFoundError):
+                return self._fetched(run, keys.MEMORY)
+        return None
 
     def _adapter_folder(self, run_id: str) -> str:
         """The key of a run's adapter, under which a server that sees the bucket finds it."""
@@ -168,11 +184,16 @@ class Platform:
         """The adapter of a run as a file; NotFoundError as soon as the run was deleted."""
         from twin.pipeline import keys
 
-        run = self.records.run(run_id)
-        file = self.scratch / run.twin_id / f"{run.id}-{keys.ADAPTER_GGUF}"
+        return self._fetched(self.records.run(run_id), keys.ADAPTER_GGUF)
+
+    def _fetched(self, run: Run, name: str) -> Path:
+        """An object of a run as a file that stays until its twin is deleted."""
+        from twin.pipeline import keys
+
+        file = self.scratch / run.twin_id / f"{run.id}-{name}"
         if not file.exists():
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.objects.get(keys.run(run) + keys.ADAPTER_GGUF, file)
+            self.objects.get(keys.run(run) + name, file)
         return file
 
     @cached_property

@@ -18,6 +18,7 @@ from twin.errors import DataError
 from twin.pipeline import keys, message_lines, uploads
 from twin.pipeline.stages import STAGES
 from twin.pipeline.work import Work
+from twin.serve.memory import Memory
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 TIMES = st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1), timezones=st.sampled_from([None, UTC]))
@@ -76,6 +77,14 @@ def test_uploads_become_examples(given_chat: Place) -> None:
     assert messages[-1].text == "call me at +44 7700 900123", "only what trains is redacted"
 
 
+def test_the_past_can_be_remembered(given_chat: Place) -> None:
+    given_chat.submit()
+    do(given_chat, Stage.INGEST, Stage.PREPARE)
+    recalled = Memory(fetched(given_chat, keys.MEMORY)).recall("is the kettle on 21", k=1)
+    assert recalled[0].said == ("always. always always", "21 times")
+    assert b"Zebediah" not in fetched(given_chat, keys.MEMORY).read_bytes()
+
+
 def test_pseudonyms_stay_the_same_in_the_next_run(given_chat: Place, tmp_path: Path) -> None:
     for number in (1, 2):
         given_chat.submit(f"r{number}")
@@ -93,6 +102,16 @@ def test_pseudonyms_stay_the_same_in_the_next_run(given_chat: Place, tmp_path: P
     }
     assert first["partner"] in names
     assert not names & {"Zebediah", "Aurelia"}
+
+
+def test_a_mapping_of_another_version_stops_no_run(given_chat: Place) -> None:
+    given_chat.submit()
+    (given_chat.folder / "mapping").write_text('{"version": 0}')
+    given_chat.objects.put(keys.redaction("t1"), given_chat.folder / "mapping")
+    do(given_chat, Stage.INGEST, Stage.PREPARE)
+    assert "Zebediah" not in fetched(given_chat, keys.EXAMPLES).read_text("utf-8")
+    given_chat.objects.get(keys.redaction("t1"), given_chat.folder / "mapping")
+    assert "Zebediah" in (given_chat.folder / "mapping").read_text("utf-8")
 
 
 def test_only_the_newest_messages(given_chat: Place) -> None:

@@ -66,7 +66,7 @@ class Talk:
             raise DataError(f"{twin.name!r} cannot answer yet: it was not trained. Run `twin run {twin.name}`.")
         self._twin = twin
         self._voice = replace(invocation.platform.voice(twin), sampling=sampling)
-        self._partner = partner or twin.options.get("partner") or "Friend"
+        self._partner = partner or self._voice.partner
         self._turns: list[Turn] = []
 
     def go_on(self) -> None:

@@ -12,6 +12,7 @@ FILES = "files.json"
 MESSAGES = "messages.jsonl.gz"
 
 EXAMPLES = "examples.jsonl"
+MEMORY = "memory.db"
 ADAPTER = "adapter/"
 ADAPTER_GGUF = "adapter.gguf"
 REPORT = "report.json"

@@ -10,7 +10,7 @@ from twin.domain.examples import Example, Role, Split
 from twin.domain.jsonl import read_examples, write_examples
 from twin.domain.messages import Message
 from twin.domain.runs import Stage
-from twin.errors import NotFoundError
+from twin.errors import DataError, NotFoundError
 from twin.pipeline import keys, message_lines, uploads
 from twin.pipeline.work import Outcome, StageFunction, Work
 
@@ -58,6 +58,8 @@ def prepare(work: Work) -> Outcome:
     from twin.base.rows import measure
     from twin.prepare import PrepareConfig
     from twin.prepare import prepare as make_examples
+    from twin.prepare.conversations import conversations
+    from twin.serve import memory
 
     work.watch(Progress(Stage.PREPARE, total=3))
     messages = list(message_lines.read(work.fetch(keys.MESSAGES)))
@@ -65,11 +67,17 @@ def prepare(work: Work) -> Outcome:
     work.watch(Progress(Stage.PREPARE, done=1, total=3))
     newest = work.run.options.get("max_messages")
     config = PrepareConfig(max_messages=int(newest) if newest else None)
+    redacted: list[Message] = []
+
+    def redact(message: Message) -> Message:
+        redacted.append(redactor.message(message))
+        return redacted[-1]
+
     prepared = make_examples(
         messages,
         speakers=work.twin.speakers,
         measure=measure(models.find(work.twin.base, folder=work.bases)),
-        redact=redactor.message,
+        redact=redact,
         config=config,
     )
     work.watch(Progress(Stage.PREPARE, done=2, total=3))
@@ -77,6 +85,10 @@ def prepare(work: Work) -> Outcome:
     corrections = _corrections(work, redactor)
     write_examples(file, [*prepared.examples, *corrections])
     work.store(keys.EXAMPLES, file)
+    past = work.scratch / keys.MEMORY
+    stretches = conversations(redacted, silence=config.silence)
+    memory.write(past, memory.exchanges(stretches, is_owner=lambda one: one.sender in work.twin.speakers))
+    work.store(keys.MEMORY, past)
     mapping = work.scratch / "redaction.json"
     mapping.write_text(redactor.to_json(), "utf-8")
     work.objects.put(keys.redaction(work.twin.id), mapping)
@@ -193,7 +205,8 @@ def _redactor(work: Work, messages: list[Message]) -> "Redactor":
     try:
         work.objects.get(keys.redaction(work.twin.id), mapping)
         redactor = Redactor.from_json(mapping.read_text("utf-8"))
-    except NotFoundError:
+    except (NotFoundError, DataError):
+        # None yet, or one that another version of twin wrote: the seed gives mostly the same pseudonyms again.
         redactor = Redactor(
             owners=work.twin.speakers,
             seed=int.from_bytes(work.twin.id.encode()[:8]),
