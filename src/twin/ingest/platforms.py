@@ -30,9 +30,12 @@ PLATFORMS = (
     "kakaotalk",
     "wechat",
     "qq",
+    "reddit",
+    "viber",
     "subtitles",
     "whatsapp",
     "transcript",
+    "spreadsheet",
     "documents",
 )
 
