@@ -12,7 +12,7 @@ from twin.ingest.merge import merge, overlap
 from twin.ingest.unknown import is_media
 from twin.ingest.whatsapp import web
 from twin.ingest.whatsapp.chat import PLATFORM, Text, messages
-from twin.ingest.whatsapp.layout import learn
+from twin.ingest.whatsapp.layout import Layout, learn
 from twin.ingest.whatsapp.names import partner, title
 from twin.ingest.whatsapp.phrases import fold, phrases
 from twin.ingest.whatsapp.shapes import clean, shape_of
@@ -101,20 +101,22 @@ def _parse(
     if answered:
         merged = (message._replace(reply_to=answered.get(web.key(message))) for message in merged)
     yield from merged
-    _conclude(texts, chat, report)
+    _conclude(texts, main, chat, report)
 
 
-def _conclude(texts: Sequence[Text], chat: str, report: Report) -> None:
+def _conclude(texts: Sequence[Text], main: Layout, chat: str, report: Report) -> None:
     """What is known once all messages are read: language and owner."""
     locales = sum((text.layout.kinds.locales for text in texts), start=type(texts[0].layout.kinds.locales)())
     report.locale = locales.most_common(1)[0][0] if locales else None
     own = sum((text.layout.kinds.own for text in texts), start=type(locales)())
     senders = {name for text in texts for name in text.layout.senders.known.values()}
-    you = sorted(name for name in senders if fold(name) in phrases().you)
+    # Elsewhere than in WhatsApp Web, where nobody else can be called so, `Ty` and `Sen` are names.
+    selves = phrases().you if main.dialect.startswith("web") else {"you", "me"}
+    you = sorted(name for name in senders if fold(name) in selves)
     if own:
         report.owner, count = own.most_common(1)[0]
         report.owner_evidence = f"who exported the chat deleted {count} of their messages"
-    elif len(you) == 1 and (report.dialect.startswith("web") or len(senders) > 1):
+    elif len(you) == 1:
         report.owner, report.owner_evidence = you[0], "the name WhatsApp gives to the person who exports"
     elif chat in senders and len(senders) == 2:
         (report.owner,) = senders - {chat}

@@ -14,7 +14,7 @@ from twin.ingest.export import DateOrder, File, Options
 from twin.ingest.whatsapp.kinds import Kinds
 from twin.ingest.whatsapp.phrases import notice_in
 from twin.ingest.whatsapp.senders import Senders
-from twin.ingest.whatsapp.shapes import MARKS, SPACES, Shape, choose, clean, compile_shapes, shape_of
+from twin.ingest.whatsapp.shapes import ANY_SPACE, MARKS, SPACES, Shape, choose, clean, compile_shapes, shape_of
 from twin.ingest.whatsapp.stamps import Stamps, fields_of
 
 _WHOLE = 512 << 10
@@ -111,7 +111,7 @@ def learn(file: File, options: Options, *, chat: str, attachments: frozenset[str
     written = set[str]().union(*headers)
     plain, grouped = compile_shapes(
         shapes,
-        spaces="".join(sorted(written & set(SPACES))) or " ",
+        spaces=f"[{''.join(sorted(written & set(SPACES))) or ' '}]" if "\\" not in written else ANY_SPACE,
         marks=any(re.search(f"[^{MARKS}][{MARKS}]", header) for header in headers),
         ascii_digits=all(character.isascii() for character in written if character.isdecimal()),
     )

@@ -17,6 +17,9 @@ _DROPPED = {c: None for r in ((0x200B, 0x200F), (0x202A, 0x202E), (0x2066, 0x206
 _CLEAN = str.maketrans({**_DROPPED, 0x061C: None, 0xFEFF: None, **dict.fromkeys("\u00a0\u202f\u2007\u2009\u3000", " ")})
 MARKS = "\u200b-\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff"
 SPACES = " \u00a0\u202f\u2007\u2009\u3000"
+ESCAPED = "\\u202f"
+"""How some tools wrote the space before AM and PM: as six characters."""
+ANY_SPACE = rf"(?:[{SPACES}]|\\u202f)"
 
 _DATE = (
     r"(?P<a>(?:[A-Za-z]\d{1,2}|\d{1,4}))(?P<s1>[/.\-] ?|年)(?P<b>\d{1,4})(?P<s2>[/.\-] ?|月)"
@@ -64,7 +67,7 @@ class Shape(NamedTuple):
 
 def clean(line: str) -> str:
     """A line without invisible marks, its spaces made plain: what a header is looked for in."""
-    return line.translate(_CLEAN)
+    return (line.replace(ESCAPED, " ") if ESCAPED in line else line).translate(_CLEAN)
 
 
 def shape_of(line: str) -> Shape | None:
@@ -157,12 +160,12 @@ def choose(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def compile_shapes(
-    shapes: Sequence[Shape], *, spaces: str = SPACES, marks: bool = True, ascii_digits: bool = False
+    shapes: Sequence[Shape], *, spaces: str = ANY_SPACE, marks: bool = True, ascii_digits: bool = False
 ) -> tuple[str, str]:
     """Two regular expressions for raw lines: a whole header without groups, and one with a date and a time per shape.
 
     Args:
-        spaces: every kind of space that headers have.
+        spaces: a regular expression for every kind of space that headers have.
         marks: whether invisible marks may stand anywhere in a header, not only at its start.
         ascii_digits: whether all headers are written with the digits 0 to 9.
     """
@@ -176,7 +179,7 @@ def _pattern(shape: Shape, group: str, spaces: str, marks: bool, ascii_digits: b
     mark = f"[{MARKS}]*" if marks else ""
 
     def literal(text: str) -> str:
-        return mark + "".join((f"[{spaces}]" if c == " " else re.escape(c)) + mark for c in text)
+        return mark + "".join((spaces if c == " " else re.escape(c)) + mark for c in text)
 
     def fields() -> Iterable[str]:
         for i in range(shape.parts):
@@ -192,21 +195,21 @@ def _pattern(shape: Shape, group: str, spaces: str, marks: bool, ascii_digits: b
     clock = f"{digit}{{1,2}}{literal(t1)}{two}" + (f"{literal(t2)}{two}" if t2 else "") + literal(t3)
     if shape.period:
         token = _token(shape.period, spaces, literal)
-        clock = f"{token}[{spaces}]?{mark}{clock}" if shape.before else f"{clock}[{spaces}]*{mark}{token}"
+        clock = f"{token}{spaces}?{mark}{clock}" if shape.before else f"{clock}{spaces}*{mark}{token}"
     time = f"{group}{clock})"
-    middle = literal(shape.middle) + (f"[{spaces}]*" if shape.before else "")
+    middle = literal(shape.middle) + (f"{spaces}*" if shape.before else "")
     body = f"{time}{middle}{date}" if shape.time_first else f"{date}{middle}{time}"
     if shape.bracket:
-        return rf"\[{mark}{body}[{spaces}]*{mark}\] ?"
+        return rf"\[{mark}{body}{spaces}*{mark}\] ?"
     if shape.close in {":", ";"}:
         return f"{body}{mark}{shape.close} ?"
     if shape.close == " ":
-        return rf"{body}{mark}[{spaces}](?=[^\r\n:]{{1,60}}:)"
-    return rf"{body}[{spaces}]?{mark}{re.escape(shape.close)}[{spaces}]"
+        return rf"{body}{mark}{spaces}(?=[^\r\n:]{{1,60}}:)"
+    return rf"{body}{spaces}?{mark}{re.escape(shape.close)}{spaces}"
 
 
 def _token(period: str, spaces: str, literal: Callable[[str], str]) -> str:
     if period in _LATIN:
-        return rf"[AaPp]\.?[{spaces}]?[Mm]\.?"
+        return rf"[AaPp]\.?{spaces}?[Mm]\.?"
     options = sorted(spellings(period) | {period}, key=len, reverse=True)
     return f"(?:{'|'.join(literal(option) for option in options if option)})"

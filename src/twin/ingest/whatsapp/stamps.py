@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from twin.ingest.calendars import gregorian, year_of
 from twin.ingest.day_periods import hour_of_day, period_of
 from twin.ingest.export import DateOrder
-from twin.ingest.whatsapp.shapes import clean
+from twin.ingest.whatsapp.shapes import ESCAPED, clean
 
 _FIELD = re.compile(r"[A-Za-z]?\d+")
 _CLOCK = re.compile(r"(\D*)(\d{1,2})\D+(\d{1,2})(?:\D+(\d{1,2}))?(\D*)")
@@ -93,7 +93,7 @@ class Stamps:
 
     def clock(self, text: str) -> time | None:
         """A time of day as written."""
-        found = _CLOCK.fullmatch(text)
+        found = _CLOCK.fullmatch(clean(text) if ESCAPED in text else text)
         if found is None:
             return None
         before, hour, minute, second, after = found.groups()
