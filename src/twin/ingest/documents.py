@@ -62,7 +62,7 @@ def _is_prose(head: bytes) -> bool:
     letters = sum(character.isalpha() or character.isspace() for character in text)
     lines = [line for line in text.splitlines() if line.strip()]
     logs = sum(1 for line in lines if _LOG_LINE.match(line))
-    return letters * 10 >= len(text) * 7 and logs * 4 <= len(lines)
+    return letters * 10 >= len(text) * 7 and logs * 4 <= len(lines) and not is_code(text)
 
 
 def _parse(file: File, dialect: str, titles: Titles, report: Report) -> Iterator[Message]:

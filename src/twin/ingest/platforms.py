@@ -32,10 +32,10 @@ PLATFORMS = (
     "qq",
     "reddit",
     "viber",
+    "spreadsheet",
     "subtitles",
     "whatsapp",
     "transcript",
-    "spreadsheet",
     "documents",
 )
 
