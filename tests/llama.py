@@ -33,13 +33,18 @@ class Llama:
         """Token ids of plain text, without a beginning mark."""
         return self._ask("/tokenize", content=text, add_special=False, parse_special=False)["tokens"]
 
-    def log_probabilities(self, tokens: Sequence[int], *, words: int, adapter: int | None = None) -> np.ndarray:
-        """What comes after `tokens`: (words,), in nats; the server's temperature does not touch them."""
+    def log_probabilities(
+        self, tokens: Sequence[int], *, words: int, most: int | None = None, adapter: int | None = None
+    ) -> np.ndarray:
+        """What comes after `tokens`: (words,), in nats; the server's temperature does not touch them.
+
+        With `most`, only that many of the likeliest words are asked for; the others are minus infinity.
+        """
         answer = self._ask(
             "/completion",
             prompt=list(tokens),
             n_predict=1,
-            n_probs=words,
+            n_probs=most or words,
             temperature=0,
             logit_bias=[["a", 1e4]],  # what is drawn must be a whole letter: half of one comes without probabilities
             cache_prompt=False,

@@ -29,6 +29,7 @@ from twin.convert.huggingface import write_folder
 
 pytestmark = [
     pytest.mark.oracle,
+    pytest.mark.timeout(900),
     # PEFT asks Transformers for something by an old name; what PEFT says of our files stays an error.
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
 ]
@@ -190,29 +191,33 @@ def test_merged_folder(real: Real, tmp_path: Path, report: Report) -> None:
 
 
 def test_gguf(real: Real, tmp_path: Path, report: Report) -> None:
-    # llama.cpp rounds what goes into a quantised layer to eight bits: the base itself is 0.3 nats away somewhere.
-    words = real.trained.shape[1]
-    at = range(15, len(real.tokens), 16)
+    # llama.cpp rounds what goes into a quantised layer to eight bits, with or without an adapter.
+    at = list(range(15, len(real.tokens), 16))
+    likely = np.argsort(-real.trained[at], axis=-1)[:, :1000]
 
     def said(llama: Llama, adapter: int | None) -> np.ndarray:
-        return np.stack([llama.log_probabilities(real.tokens[: n + 1], words=words, adapter=adapter) for n in at])
+        all_words = real.trained.shape[1]
+        rows = [llama.log_probabilities(real.tokens[: n + 1], words=all_words, most=5000, adapter=adapter) for n in at]
+        return np.take_along_axis(np.stack(rows), likely, -1)
 
-    def divergence(exact: np.ndarray, other: np.ndarray) -> float:
+    def apart(what: str, exact: np.ndarray, other: np.ndarray) -> float:
+        exact = np.take_along_axis(exact[at], likely, -1)
+        known = np.isfinite(other)
+        assert known.mean() > 0.9
+        exact, other = np.where(known, exact, 0), np.where(known, other, 0)
+        report(what, exact, other)
         return float((np.exp(exact) * (exact - other)).sum(-1).mean())
 
     write_adapter(real.adapter, tmp_path / "adapter.gguf")
     llama = Llama(real.base.path, [tmp_path / "adapter.gguf"])
-    base, adapted = said(llama, None), said(llama, 0)
-    report("270M, base in llama.cpp", real.before[at], base)
-    report("270M, GGUF adapter", real.trained[at], adapted)
-    assert divergence(real.before[at], base) < 0.01
-    assert divergence(real.trained[at], adapted) < 0.01
-    assert divergence(real.before[at], real.trained[at]) > 0.02
+    assert abs(apart("270M, base in llama.cpp, likely words", real.before, said(llama, None))) < 0.015
+    adapted = said(llama, 0)
+    assert abs(apart("270M, GGUF adapter, likely words", real.trained, adapted)) < 0.015
+    assert abs(apart("270M, GGUF adapter against the base", real.before, adapted)) > 0.02
     del llama
     write_merged(real.adapter, real.base.model, tmp_path / "merged.gguf")
     merged = said(Llama(tmp_path / "merged.gguf"), None)
-    report("270M, merged GGUF", real.trained[at], merged)
-    assert divergence(real.trained[at], merged) < 0.01
+    assert abs(apart("270M, merged GGUF, likely words", real.trained, merged)) < 0.015
 
 
 def _plain(base: Base) -> Iterator[str]:
