@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chats", nargs="+", metavar="SPEAKER=EXPORT")
     parser.add_argument("--out", type=Path, default=FOLDER / "likeness")
+    parser.add_argument("--base", default="gemma3-270m", help="name or path of the base model")
     parser.add_argument("--max-messages", type=int)
     parser.add_argument("--secrets", type=int, default=30)
     parser.add_argument("--replies", type=int, default=1000, help="of the twin; a fifth as many of each other speaker")
@@ -67,7 +68,7 @@ def one(speaker: str, path: Path, arguments: argparse.Namespace, console: Consol
 
     folder: Path = arguments.out / speaker
     folder.mkdir(parents=True, exist_ok=True)
-    base = models.find(folder=FOLDER / "bases")
+    base = models.find(arguments.base, folder=FOLDER / "bases")
     chat = prepare(speaker, path, base, arguments, folder)
     console.print(f"[bold]{speaker}[/]: {len(chat.examples)} examples")
     for name in ("own", "other"):

@@ -1,5 +1,6 @@
 """What the panel counts, and languages and scripts."""
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -117,3 +118,10 @@ def test_how_long_the_person_takes_to_answer() -> None:
     assert people.answer_time(said, {"Ida"}) == 30
     assert people.answer_time(said[:20], {"Ida"}) is None
     assert people.answer_time([one._replace(sent_at=None) for one in said], {"Ida"}) is None
+
+
+@pytest.mark.parametrize("part", ["ха", "ah", "ja", "ha", "haha ", "lo", ":)", "😂", "a", "!", "wk", "5", ". "])
+def test_no_message_takes_long(part: str) -> None:
+    start = time.process_time()
+    panel(part * 5000 + "z")
+    assert time.process_time() - start < 2

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -229,3 +230,17 @@ def test_planted_identifiers_never_reach_a_training_file(tmp_path: Path) -> None
     assert len(told) > 900
     assert len(leaked) <= 0.01 * len(told), leaked
     assert not set(leaked) & set(names)
+
+
+@pytest.mark.parametrize("end", ["", "x"])
+def test_no_text_takes_long(redactor: Redactor, end: str) -> None:
+    """Whatever is repeated, in a message of the longest that a chat allows."""
+    parts = (
+        "1|1 |1-|1.|1, |12 |a|a.|a-|A-|A |Aa |A1|A.|DE12 |DE12A|DE12 A1 |@a|@|a@|a@b.|+1|(1) |://|http://|::|aa:|1:|1.2.|"
+        "code |code a|pass: |12 A |Aa-|Aastr. |calle a |rua 1|/|=|_|-|--|sk-|eyJ|0x|ff|ха|ah|ha|lol|a at b dot |路|1号|é|\t| |\n"
+    )
+    for part in parts.split("|"):
+        text = (part * 20_000)[:20_000] + end
+        start = time.process_time()
+        redactor.text(text)
+        assert time.process_time() - start < 2, part

@@ -18,7 +18,7 @@ _EMOJI = regex.compile(
 )
 _EMOTICON = regex.compile(r"(?<!\w)(?:[:;=8xX]-?[)(DPpOo/\\|3*]+|<3|\^_*\^|xd+)(?!\w)", regex.IGNORECASE)
 _LAUGHTER = regex.compile(
-    r"(?<![\p{L}\p{N}.])(?:(?:b?a?h[ae]){2,}h?|(?:j[aeio]){2,}j?|a?(?:ja){2,}|lo+l+|lma+o+|rofl|k{3,}|(?:rs){2,}|(?:хах?а?|ахах?)+|"
+    r"(?<![\p{L}\p{N}.])(?:(?:b?a?h[ae]){2,}h?|(?:j[aeio]){2,}j?|a?(?:ja){2,}|lo+l+|lma+o+|rofl|k{3,}|(?:rs){2,}|[ха]{4,}|"
     r"ш?а?х{3,}|хе(?:хе)+|w{2,}|草|5{3,}|(?:ㅋ|ㅎ){2,}|哈{2,}|嘿{2,}|[هخ]{3,}|ח{3,}|m[du]+r+|ptdr|(?:eh){2,}|(?:hi){3,}|"
     r"χ[αε]χ\w*|(?:wk){2,}\w*)(?![\p{L}\p{N}]|\.\w)",
     regex.IGNORECASE,

@@ -6,7 +6,7 @@ An address is only found with its number: a street's name alone leads to nobody.
 import re
 from collections.abc import Iterator
 
-_CAP = r"[^\W\d_a-zа-яёіїєґßäöüñçéèáíóúàâêô][\w'’.-]*"
+_CAP = r"[^\W\d_a-zа-яёіїєґßäöüñçéèáíóúàâêô][\w'’.-]{0,30}"
 _FLAT = r"(?:,? ?(?:#|apt|apartment|flat|unit|suite|ste|appt|apto|depto|piso|wohnung|кв|floor|room)\.? ?\w{1,5}\b)?"
 _HOUSE = r"\d{1,5}(?:[-/]\d{1,4})?(?: ?[a-zA-Zа-яА-Я]\b)?"
 # Postcode with or before a town, after a street.
@@ -53,10 +53,10 @@ _PATTERNS = [
         rf"\b{_HOUSE},? (?:[NSEW]{{1,2}}\.? )?(?:{_CAP} ){{1,4}}(?i:{_AFTER})\b\.?(?: [NSEW]{{1,2}}\b)?(?i:{_FLAT}){_TOWN}",
         rf"(?i:\b{_HOUSE},? (?!(?:the|a|of|on|down|way|off|more|other|minute|min|hour)\b)[^\W\d_]+ (?:(?!the\b|down\b)[^\W\d_]+ )?(?:{_PLAIN_AFTER})\b{_FLAT}){_TOWN}",
         rf"\b{_HOUSE}(?: (?:bis|ter|quater))?,? (?i:{_NUMBER_BEFORE})\.? (?:(?:de la|de l['’]|du|des|de|d['’]|la|le|les|l['’]) ?)?{_CAP}(?:[ -](?:(?:de|du|des|la|le) )?{_CAP}){{0,4}}{_TOWN}",
-        rf"(?i:(?<!\w)(?:{_BEFORE})\s?)(?<=[\s/.])(?:[^\W\d_][\w'’-]*\.?,? ){{0,4}}[^\W\d_][\w'’-]*,?\s{_NR}{_HOUSE}(?!\.\d)(?i:{_FLAT}(?:,? ?\d{{1,2}}[ºª°] ?\w?\b)?){_TOWN}",
+        rf"(?i:(?<!\w)(?:{_BEFORE})\s?)(?<=[\s/.])(?:[^\W\d_][\w'’-]{{0,30}}\.?,? ){{0,4}}[^\W\d_][\w'’-]{{0,30}},?\s{_NR}{_HOUSE}(?!\.\d)(?i:{_FLAT}(?:,? ?\d{{1,2}}[ºª°] ?\w?\b)?){_TOWN}",
         rf"(?<!\w)(?:{_BEFORE_CAPITAL})\s(?:(?:de la|de los|de|del|della|delle|dei|do|da|dos|das|d['’])\s?)?{_CAP}(?:\s(?:(?:de la|de|del|da|do|y|e)\s)?{_CAP}){{0,3}},?\s{_NR}{_HOUSE}(?!\.\d)(?i:{_FLAT}(?:,? ?\d{{1,2}}[ºª°] ?\w?\b)?){_TOWN}",
-        rf"\b[^\W\d_a-z][\w-]*(?i:{_SUFFIX})\s{{1,2}}(?i:n[ro]\.? ?)?{_HOUSE}{_TOWN}",
-        rf"\b(?:[^\W\d_a-z][\w.-]*[ -]){{1,3}}(?i:{_SUFFIX_WORD}),? (?i:n[ro][.:]{{0,2}} ?)?{_HOUSE}{_TOWN}",
+        rf"\b[^\W\d_a-z][\w-]{{0,40}}(?i:{_SUFFIX})\s{{1,2}}(?i:n[ro]\.? ?)?{_HOUSE}{_TOWN}",
+        rf"\b(?:[^\W\d_a-z][\w.]{{0,30}}[ -]){{1,3}}(?i:{_SUFFIX_WORD}),? (?i:n[ro][.:]{{0,2}} ?)?{_HOUSE}{_TOWN}",
         r"(?:[\u4e00-\u9fff]{1,6}[省市区县區縣鎮镇]){0,4}[\u4e00-\u9fff]{1,8}(?:大道|路|街|道|巷|弄)\s?\d{1,5}\s?[号號弄](?:\s?\d{1,4}\s?[室楼樓号號])?",
         r"(?:〒\s?\d{3}-?\d{4}\s*)?[\u4e00-\u9fff]{1,4}[都道府県][\u3040-\u30ff\u4e00-\u9fff]{1,16}[0-9０-９]{1,4}(?:(?:丁目|番地?|号|[-−ー‐])[0-9０-９]{0,4}){1,4}",
         r"〒\s?\d{3}-?\d{4}",
@@ -64,7 +64,7 @@ _PATTERNS = [
         r"\b" + _CAP + r"(?: " + _CAP + r"){0,2}, [A-Z]{2},? \d{5}(?:-\d{4})?\b",
         r"(?<![\w-])(?!V\d)[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b",
         r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z] \d[A-Z]\d\b",
-        r"\b\d{4} ?[A-Z]{2} " + _CAP.replace("*", "{2,}"),
+        r"\b\d{4} ?[A-Z]{2} " + _CAP.replace("{0,", "{2,"),
         r"(?i:\bp\.? ?o\.? box|\bpostfach|\bapartado(?: de correos)?|\bcaixa postal|\bboîte postale) \d{1,6}",
         r"(?i:\bflat|\bapt\.?|\bapartment|\bsuite) \w{1,4}, (?=" + _HOUSE + r")",
     )

@@ -21,7 +21,7 @@ SHORTEST, LONGEST = 60, 700
 _LONGEST_OPENING = 300
 _REPEATED_WORDS = 6
 
-_BREAK = regex.compile(r"\s*\n\s*\n\s*")
+_BREAK = regex.compile(r"\n[^\S\n]*+\n\s*+")
 _SENTENCE_END = regex.compile(r"(?<=[.!?…][\"'”»)\]]?)\s+(?=\P{Ll})|(?<=[。！？」])|\n+")
 _SPACE = regex.compile(r"\s+")
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")

@@ -42,9 +42,10 @@ class Found(NamedTuple):
 # What every identifier holds at least one of; most messages hold none.
 _ANY = re.compile(r"[\d@=#]|:[^\s]|: ?\w*[^\w\s]|\w\.\w\w|[A-Za-z+/_-]{20}|dot[ )\]}]| \w{1,4} \w*[._]\w")
 
+_AT = re.compile(r"@|[\[({ ]at[\])} ]", re.IGNORECASE)
 _EMAIL = re.compile(
-    r"[\w.+%'-]{1,64}(?:@|\s?[\[({]at[\])}]\s?)(?:[\w-]+(?:\.|\s?[\[({]dot[\])}]\s?))+[^\W\d_]{2,24}\b"
-    r"|\b[\w.+-]+ at (?:[\w-]+ dot )+[a-z]{2,12}\b",
+    r"[\w.+%'-]{1,64}(?:@|\s?[\[({]at[\])}]\s?)(?:[\w-]{1,64}(?:\.|\s?[\[({]dot[\])}]\s?))+[^\W\d_]{2,24}\b"
+    r"|\b[\w.+-]{1,64} at (?:[\w-]{1,64} dot ){1,5}[a-z]{2,12}\b",
     re.IGNORECASE,
 )
 
@@ -82,7 +83,7 @@ _SECRET = re.compile(
     r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
     r"|\b(?:0x)?[0-9a-fA-F]{32,}\b"
     r"|\b(?:bc1|ltc1|tb1|addr1)[a-z0-9]{20,90}\b"
-    r"|(?<![\w/.-])(?=[\w+=-]*\d)(?=[\w+=-]*[a-z])(?=[\w+=-]*[A-Z])[A-Za-z0-9_+=-]{20,}(?![\w/]|\.\w)",
+    r"|(?<![\w/.+=-])(?=[\w+=-]{0,90}\d)(?=[\w+=-]{0,90}[a-z])(?=[\w+=-]{0,90}[A-Z])[A-Za-z0-9_+=-]{20,}(?![\w/]|\.\w)",
     re.DOTALL,
 )
 _LABELLED = re.compile(
@@ -95,7 +96,7 @@ _LABELLED = re.compile(
     r"conto|konto|compte|sort code|routing|member|policy|licen[cs]e|phone|tel|telephone|teléfono|telefono|téléphone|"
     r"handy|móvil|movil|cell|mobile|тел|телефон)\b\.?"
     r"(?:[^\S\n]?(?:number|num|no|nr|nº|n°|id|code|reference|ref)\b\.?)?[^\S\n]?"
-    r"(?:[:=#]|\b(?:is|es|ist|est|é|è)\b)?[^\S\n]{0,2}#?(?P<id>(?=[\w-]*\d[\w-]*\d[\w-]*\d)[\w-]{4,24})(?![\w.])",
+    r"(?:[:=#]|\b(?:is|es|ist|est|é|è)\b)?[^\S\n]{0,2}#?(?P<id>(?=(?:[\w-]{0,24}?\d){3})[\w-]{4,24})(?![\w.])",
     re.IGNORECASE,
 )
 _DOCUMENT = re.compile(
@@ -108,7 +109,7 @@ _DOCUMENT = re.compile(
     r"|(?=(?:[A-Z]*\d){6})(?=\d*[A-Z])[A-Z0-9]{8,20})\b"
 )
 
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,5}){3,8}\b")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{1,5}){3,8})\b")
 _MAC = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])|\b(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}\b"
 )
@@ -141,7 +142,7 @@ def _candidates(text: str, regions: tuple[str, ...]) -> Iterator[Found]:
     for match in _SECRET.finditer(text):
         if match["sure"] or _like_chance(match[0]):
             yield Found(*match.span(), Identifier.SECRET, match[0])
-    for match in _EMAIL.finditer(text):
+    for match in _EMAIL.finditer(text) if _AT.search(text) else ():
         yield Found(*match.span(), Identifier.EMAIL, match[0].lower())
     for match in _LINK.finditer(text):
         link = _trim_link(match[0])

@@ -12,9 +12,10 @@ from functools import lru_cache
 
 import phonenumbers
 
+# Digits are taken whole and every further group needs a separator, so that no text takes long to match.
 _NUMBER = re.compile(
-    r"(?<![\w.@%=-])\+?(?:\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?"
-    r"\d+(?:[ \u00a0\u2009\u202f]?[.\-\u2010\u2011\u2013/]?[ \u00a0\u202f]?\d+)*(?!\w)"
+    r"(?<![\w.@%=-])\+?(?:\d{1,3}[ .-])?(?:\(\d{1,5}\)[ .-]?)?\d++"
+    r"(?:(?:[ \u00a0\u2009\u202f][.\-\u2010\u2011\u2013/]?|[.\-\u2010\u2011\u2013/])[ \u00a0\u202f]?\d++)*(?!\w)"
 )
 _CURRENCY = re.compile(r"[$€£¥₹₽₺₩₪฿]\s?$")
 _UNIT = re.compile(
