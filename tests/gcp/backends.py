@@ -65,7 +65,16 @@ def bigquery_store() -> RecordStore:
     return store
 
 
-RECORD_STORES: dict[str, Callable[[], RecordStore]] = {"bigquery": bigquery_store}
+def outbox_store() -> RecordStore:
+    from twin.backends.gcp.outbox import OutboxRecordStore
+    from twin.backends.local.database import Database
+
+    database = Database(f"sqlite:///{emulators.folder()}/{uuid.uuid4().hex}.db")
+    OPEN.append(database)
+    return OutboxRecordStore(database, bigquery_store())  # type: ignore[arg-type]
+
+
+RECORD_STORES: dict[str, Callable[[], RecordStore]] = {"bigquery": bigquery_store, "outbox": outbox_store}
 
 
 def marked(names: Iterable[str]) -> list[Any]:

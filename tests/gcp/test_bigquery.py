@@ -197,6 +197,30 @@ class TestOutbox:
         assert behind.run("r1") == outbox.run("r1") == running
         assert outbox.deliver() == 0
 
+    def test_a_page_asks_bigquery_only_while_a_run_is_under_way(
+        self, outbox: OutboxRecordStore, proxy: faulty.FaultyProxy
+    ) -> None:
+        outbox.save(TWIN)
+        outbox.save(replace(RUN, state=RunState.DONE))
+        outbox.deliver()
+        proxy.seen.clear()
+        for _ in range(3):
+            assert (outbox.twin("t1"), outbox.run("r1").state) == (TWIN, RunState.DONE)
+        assert proxy.seen == []
+        outbox.save(replace(RUN, id="r2"))
+        for _ in range(3):
+            assert outbox.run("r2").state is RunState.QUEUED
+        assert len(proxy.seen) == 1  # the same twin is not asked about again at once
+
+    def test_a_page_shows_what_is_known_while_bigquery_is_away(
+        self, outbox: OutboxRecordStore, proxy: faulty.FaultyProxy
+    ) -> None:
+        outbox.save(TWIN)
+        outbox.save(RUN)
+        proxy.plan = [503] * 10_000
+        assert outbox.run("r1") == RUN
+        assert outbox.twins("u1") == [TWIN]
+
     def test_nothing_is_lost_while_bigquery_is_away(
         self, outbox: OutboxRecordStore, behind: BigQueryRecordStore, proxy: faulty.FaultyProxy
     ) -> None:
@@ -213,13 +237,21 @@ class TestOutbox:
     def test_what_a_stage_wrote_later_is_newer_than_what_waits(
         self, outbox: OutboxRecordStore, behind: BigQueryRecordStore
     ) -> None:
+        outbox.save(TWIN)
         outbox.save(RUN)
         done = replace(RUN, state=RunState.DONE, updated_at=NOON + timedelta(hours=1))
+        behind.save(replace(TWIN, run_id="r1"))
         behind.save(done)
         assert outbox.run("r1") == done
         assert outbox.runs("t1") == [done]
+        assert outbox.twin("t1") == replace(TWIN, run_id="r1")
         outbox.deliver()
         assert behind.run("r1") == done
+
+    def test_a_run_that_an_upload_began_is_seen(self, outbox: OutboxRecordStore, behind: BigQueryRecordStore) -> None:
+        outbox.save(replace(TWIN, options={"train_on_upload": "yes"}))
+        behind.save(RUN)
+        assert outbox.runs("t1") == [RUN]
 
     def test_forgetting_empties_the_outbox_too(self, outbox: OutboxRecordStore, behind: BigQueryRecordStore) -> None:
         other = replace(TWIN, id="t2", owner="u2")

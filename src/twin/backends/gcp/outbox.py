@@ -1,20 +1,24 @@
-"""An outbox before BigQuery: what is saved is safe in the web app's own database and goes on from there.
+"""The records of the web app in the cloud: its own database, from which everything goes on to BigQuery.
 
-BigQuery takes a second for a row and may be away for an hour; a sign-up or a status change must neither wait for it
-nor be lost. Rows keep the time at which they were saved, so that it does not matter when and how often they arrive.
+BigQuery takes a second for a row or a question and may be away for an hour; neither a page nor a sign-up must wait for
+it, and no status may be lost. So what is saved stands in the database and in its outbox, rows keep the time at which
+they were saved, and it does not matter when and how often they arrive. The stages write to BigQuery themselves: while
+a twin has a run that is not over, it is asked for news.
 """
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Table, Text, delete, insert, or_, select, text
 
 from twin.backends.local.database import Database, Instant
+from twin.backends.local.records import SqlRecordStore
 from twin.domain.ports import RecordStore
 from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import Twin, User
@@ -23,6 +27,12 @@ from twin.errors import BusyError, NotFoundError, UnavailableError
 BATCH = 500
 PAUSE_S = 30.0
 """About how long to wait before trying again when BigQuery does not answer."""
+
+ASK_S = 3.0
+"""The pause between two questions to BigQuery about the same twin."""
+
+TRAINED_ELSEWHERE = "train_on_upload"
+"""The option of a twin whose runs may begin without the web app; see `twin.functions`."""
 
 OUTBOX = Table(
     "outbox",
@@ -47,11 +57,17 @@ class Destination(RecordStore, Protocol):
 
 
 class OutboxRecordStore:
-    """The record store of the web app in the cloud. What is read counts what has not arrived yet."""
+    """A record store that answers from `database` and tells `destination` everything."""
 
-    def __init__(self, database: Database, destination: Destination) -> None:
+    def __init__(
+        self, database: Database, destination: Destination, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
+        self._local = SqlRecordStore(database)
         self._destination = destination
+        self._clock = clock
+        self._asked: dict[str, float] = {}
+        self._lock = threading.Lock()
         self._wake = threading.Event()
         with database.write() as connection:
             if connection.dialect.name == "postgresql":  # of several processes that start, one makes the table
@@ -68,6 +84,7 @@ class OutboxRecordStore:
         }
         with self._database.write() as connection:
             connection.execute(insert(OUTBOX).values(row))
+        self._local.save(record)
         self._wake.set()
 
     def deliver(self) -> int:
@@ -91,54 +108,59 @@ class OutboxRecordStore:
             self._wake.wait(pause())
 
     def twins(self, owner: str) -> list[Twin]:
-        twins = {twin.id: twin for twin in self._destination.twins(owner)}
-        for row in self._waiting(OUTBOX.c.kind == "Twin", OUTBOX.c.of == owner):
-            twins[row["id"]] = _record(row)
-        return sorted(twins.values(), key=lambda twin: (twin.created_at, twin.id))
+        for twin in self._local.twins(owner):
+            self._ask_for_news(twin)
+        return self._local.twins(owner)
 
     def twin(self, twin_id: str) -> Twin:
-        if waiting := self._waiting(OUTBOX.c.kind == "Twin", OUTBOX.c.id == twin_id):
-            return _record(waiting[-1])
-        return self._destination.twin(twin_id)
+        self._ask_for_news(self._local.twin(twin_id))
+        return self._local.twin(twin_id)
 
     def runs(self, twin_id: str) -> list[Run]:
-        runs = {run.id: run for run in self._destination.runs(twin_id)}
-        for row in self._waiting(OUTBOX.c.kind == "Run", OUTBOX.c.of == twin_id):
-            runs[row["id"]] = _later(runs.get(row["id"]), _record(row))
-        return sorted(runs.values(), key=lambda run: (run.created_at, run.id))
+        with suppress(NotFoundError):
+            self._ask_for_news(self._local.twin(twin_id))
+        return self._local.runs(twin_id)
 
     def run(self, run_id: str) -> Run:
-        waiting = self._waiting(OUTBOX.c.kind == "Run", OUTBOX.c.id == run_id)
-        try:
-            arrived = self._destination.run(run_id)
-        except NotFoundError:
-            if not waiting:
-                raise
-            arrived = None
-        return _later(arrived, _record(waiting[-1])) if waiting else arrived  # pyright: ignore[reportReturnType]
+        with suppress(NotFoundError):
+            self._ask_for_news(self._local.twin(self._local.run(run_id).twin_id))
+        return self._local.run(run_id)
 
     def forget(self, *, twin_id: str | None = None, user_id: str | None = None) -> None:
-        twins = [twin.id for twin in self.twins(user_id)] if user_id else []
+        twins = [twin.id for twin in self._local.twins(user_id)] if user_id else []
         twins += [twin_id] if twin_id else []
         about_twins = OUTBOX.c.kind.in_(["Twin", "Run"]) & (OUTBOX.c.id.in_(twins) | OUTBOX.c.of.in_(twins))
         about_user = (OUTBOX.c.kind == "User") & (OUTBOX.c.id == user_id)
         with self._database.write() as connection:
             connection.execute(delete(OUTBOX).where(or_(about_twins, about_user)))
-        self._database.scrub()
-        for one in twins:
-            self._destination.forget(twin_id=one)
-        if user_id:
-            self._destination.forget(user_id=user_id)
+        # Where BigQuery does not answer, the twin is still here, and can be deleted again.
+        self._destination.forget(twin_id=twin_id, user_id=user_id)
+        self._local.forget(twin_id=twin_id, user_id=user_id)
+
+    def _ask_for_news(self, twin: Twin) -> None:
+        """Take over what the stages wrote about a twin; keep what is known where BigQuery does not answer."""
+        known = {run.id: run for run in self._local.runs(twin.id)}
+        if all(run.state.final for run in known.values()) and twin.options.get(TRAINED_ELSEWHERE) != "yes":
+            return
+        with self._lock:
+            if self._clock() < self._asked.get(twin.id, float("-inf")) + ASK_S:
+                return
+            self._asked[twin.id] = self._clock()
+        with suppress(UnavailableError, BusyError):
+            news = [
+                run
+                for run in self._destination.runs(twin.id)
+                if run.id not in known or run.updated_at > known[run.id].updated_at
+            ]
+            if any(run.state is RunState.DONE for run in news):
+                self._local.save(replace(twin, run_id=self._destination.twin(twin.id).run_id))
+            for run in news:
+                self._local.save(run)
 
     def _waiting(self, *which: Any) -> list[Any]:
         with self._database.read() as connection:
             query = select(OUTBOX).where(*which).order_by(OUTBOX.c.number).limit(BATCH)
             return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _later(arrived: Run | None, waiting: Run) -> Run:
-    """The stages write to BigQuery themselves, so what has arrived may be newer than what waits here."""
-    return arrived if arrived and arrived.updated_at > waiting.updated_at else waiting
 
 
 def _json(record: User | Twin | Run) -> dict[str, Any]:
