@@ -1,6 +1,7 @@
 """Mangled exports, for as long as one likes: `make fuzz-parse`.
 
-Takes exports (the generator's, and every file under the folders given), damages them in every way that copying,
+First reads every combination of the generator's locales, systems, clocks and lengths of the year. Then takes exports
+(the generator's, and every file under the folders given), damages them in every way that copying,
 editing and transmission do, and reads them. Nothing but ExportError may be raised, no read may take long, and no
 marked word may be lost without being counted. Seeds are printed, so that a failure can be run again.
 """
@@ -14,22 +15,24 @@ import tempfile
 import time
 import traceback
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
-from tests.ingest.generate import LOCALES, NASTY, SENDERS, Style, render, talk
+from tests.ingest.generate import LOCALES, NASTY, SENDERS, Said, Style, System, render, talk, typed
 from twin.errors import ExportError
 from twin.ingest import read
 from twin.ingest.export import Report
 
 TEXT = {".txt", ".md", ".csv", ".json", ".jsonl", ".html", ".xml", ".eml", ".mbox", ".js", ".srt", ".vtt", ""}
 SLOW_S = 20.0
+SYSTEMS: tuple[System, ...] = ("ios", "android", "ios before 2016")
 
 
 def generated(chance: random.Random) -> tuple[str, bytes]:
     """An export in a random style in which every message has a word of its own."""
     style = Style(
         chance.choice(LOCALES),
-        chance.choice(("ios", "android", "ios before 2016")),
+        chance.choice(SYSTEMS),
         twelve=chance.choice((None, True, False)),
         long_year=chance.choice((None, True)),
         marks=chance.random() < 0.5,
@@ -119,6 +122,19 @@ def attempt(seed: int, samples: list[Path], folder: Path) -> str | None:
     return f"{took:.1f} s for {len(content):,} bytes" if took > SLOW_S else None
 
 
+def grid(folder: Path) -> list[str]:
+    """Every combination of locale, system, clock and length of the year that is not read to the letter."""
+    wrong: list[str] = []
+    path = folder / "chat.txt"
+    for locale, system, twelve, long_year in product(LOCALES, SYSTEMS, (None, True, False), (None, True)):
+        style = Style(locale, system, twelve, long_year, marks=True)
+        path.write_bytes(render(talk(NASTY), style))
+        read_back = [Said(m.sender, m.sent_at, m.kind, m.text) for m in read([path])]  # type: ignore[arg-type]
+        if read_back != [typed(line, style) for line in talk(NASTY)]:
+            wrong.append(f"{style} is not read as written")
+    return wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, help="more exports to damage")
@@ -133,11 +149,14 @@ def main() -> None:
         for path in folder.rglob("*")
         if path.is_file() and path.suffix.lower() in TEXT
     )
-    end = time.monotonic() + options.seconds
     seed, rounds, failures = (options.seed or int(time.time() * 1000) % 10**9), 0, 0
     faulthandler.enable()
     options.note.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
+        for wrong in [] if options.seed else grid(Path(folder)):
+            failures += 1
+            print(wrong, file=sys.stderr)
+        end = time.monotonic() + options.seconds
         while time.monotonic() < end and failures < 10:
             options.note.write_text(f"{seed}\n")
             wrong = attempt(seed, samples, Path(folder))

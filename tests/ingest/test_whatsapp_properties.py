@@ -87,6 +87,18 @@ def test_reads_what_was_written(style: Style, texts: list[str], seed: int, hours
     assert said(parse(render(chat, style))) == [typed(line, style) for line in chat]
 
 
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_locale(locale: str) -> None:
+    """Every system of a locale, with a clock and a length of the year that change from locale to locale."""
+    turn = LOCALES.index(locale)
+    digits: dict[str, Digits] = {"ar_EG": "arab", "fa": "arabext", "mr": "deva", "bn": "beng"}
+    for system in ("ios", "android", "ios before 2016"):
+        twelve, long_year = (None, True, False)[turn % 3], (None, True)[turn % 2]
+        style = Style(locale, system, twelve, long_year, marks=True, digits=digits.get(locale, "latn"))
+        assert said(parse(render(talk(NASTY), style))) == [typed(line, style) for line in talk(NASTY)]
+        turn += 1
+
+
 @pytest.mark.parametrize("locale", sorted(PHRASES))
 @pytest.mark.parametrize("system", ["ios", "android"])
 def test_types_what_the_phone_put_in(locale: str, system: System) -> None:
