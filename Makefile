@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench-parse fuzz-parse lock clean bench-serve soak
+.PHONY: help setup demo test lint types bench-parse fuzz-parse lock clean bench-serve soak bench bench-train bench-choices bench-peers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,8 +59,29 @@ bench-serve: $(VENV)/dev.stamp ## Decode speed, time to first word, memory and p
 soak: $(VENV)/dev.stamp ## Ten thousand requests while twins come, go and break
 	@PYTHONPATH=. $(BIN)/python bench/serve.py --soak 10000
 
+bench: $(VENV)/dev.stamp ## Loading, training and decoding on this machine
+	@PYTHONPATH=. $(BIN)/python bench/machine.py
+
+bench-train: $(VENV)/dev.stamp ## Training: speed, memory, share of the floor; beside PEFT + TRL where bench-peers ran
+	@$(BIN)/python bench/train.py --peer $(ORACLES)/bin/python $(ARGS)
+
+bench-choices: $(VENV)/dev.stamp ## Held-out loss of other ways to train, for the same operations
+	@$(BIN)/python bench/choices.py $(ARGS)
+
+bench-peers: $(ORACLES)/stamp ## Install what bench-train compares with
+	@$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/peers.txt
+
 bench-parse: $(VENV)/dev.stamp ## Parse a million messages, next to other parsers
 	@$(BIN)/python bench/parse.py $(ARGS)
+
+bench-web: $(VENV)/dev.stamp ## Pages at a steady rate while fifty people chat
+	@PYTHONPATH=. $(BIN)/python bench/web.py $(ARGS)
+
+translations: $(VENV)/dev.stamp ## Bring the catalogues up to date with the texts of the web app
+	@cd src/twin/web && pybabel=$(CURDIR)/$(BIN)/pybabel && pot=$$(mktemp) && \
+	$$pybabel -q extract -F translations/babel.cfg --no-location --sort-output -o $$pot . && \
+	$$pybabel -q update --no-fuzzy-matching --omit-header -i $$pot -d translations && \
+	$$pybabel -q compile -d translations && rm $$pot
 
 fuzz-parse: $(VENV)/dev.stamp ## Damage exports for five minutes and read them
 	@$(BIN)/python -m tests.fuzz_parse $(ARGS)
@@ -74,6 +95,7 @@ lock: ## Resolve the lock files anew (needs uv)
 	$(LOCK) $(EXTRAS) --group build -o requirements/run.txt
 	$(LOCK) $(EXTRAS) --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) requirements/oracles.in --extra train --extra chat --extra base -c requirements/dev.txt -o requirements/oracles.txt
+	echo 'trl>=1.16' | $(subst pyproject.toml,-,$(LOCK)) -c requirements/oracles.txt -o requirements/peers.txt
 
 include deploy/cloud.mk
 

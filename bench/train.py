@@ -44,14 +44,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         prepare(arguments, folder)
-        own = child([sys.executable, __file__, "--ours", str(folder), "--seconds", str(arguments.seconds)], arguments)
+        mine = own(arguments, folder)
         peer = None
         if arguments.peer and arguments.peer.exists():
             script = Path(__file__).with_name("train_peer.py")
             peer = child(
                 [str(arguments.peer), str(script), str(folder), str(arguments.seconds), LEARNING_RATE], arguments
             )
-    report(own, peer)
+    report(mine, peer)
 
 
 def prepare(arguments: argparse.Namespace, folder: Path) -> None:
@@ -161,10 +161,14 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def child(command: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Each side in a process of its own, so that memory is counted apart."""
-    if "--ours" in command:
-        command += ["--config", arguments.config]
+def own(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Our side, in a process of its own."""
+    seconds = str(arguments.seconds)
+    return child([sys.executable, __file__, "--ours", str(folder), "--seconds", seconds, "--config", arguments.config])
+
+
+def child(command: list[str]) -> dict[str, Any]:
+    """What a side prints last. Each has a process of its own, so that memory is counted apart."""
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -177,23 +181,23 @@ def reached(curve: list[list[float]], loss: float) -> float | None:
     return None
 
 
-def report(own: dict[str, Any], peer: dict[str, Any] | None) -> None:
+def report(mine: dict[str, Any], peer: dict[str, Any] | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    fraction = own["tokens_per_s"] * own["flops_per_token"] / own["flops_per_s"]
+    fraction = mine["tokens_per_s"] * mine["flops_per_token"] / mine["flops_per_s"]
     # The loss that both reach; alone, nine tenths of our own way.
-    best = min(loss for _, loss in own["curve"])
-    goal = own["curve"][0][1] - 0.9 * (own["curve"][0][1] - best)
+    best = min(loss for _, loss in mine["curve"])
+    goal = mine["curve"][0][1] - 0.9 * (mine["curve"][0][1] - best)
     if peer:
         goal = max(best, min(loss for _, loss in peer["curve"]))
     table = Table("", "twin", "PEFT + TRL", "ratio")
 
     def row(name: str, key: Any, form: str) -> None:
-        mine = key(own)
+        ours_ = key(mine)
         other = key(peer) if peer else None
-        ratio = f"{mine / other:.2f}" if mine and other else ""
-        table.add_row(name, form.format(mine) if mine else "-", form.format(other) if other else "-", ratio)
+        ratio = f"{ours_ / other:.2f}" if ours_ and other else ""
+        table.add_row(name, form.format(ours_) if ours_ else "-", form.format(other) if other else "-", ratio)
 
     row("tokens/s", lambda side: side["tokens_per_s"], "{:.0f}")
     row("peak memory, MB", lambda side: side["peak_mb"], "{:.0f}")
@@ -203,12 +207,12 @@ def report(own: dict[str, Any], peer: dict[str, Any] | None) -> None:
     table.add_row("fraction of the floor", f"{fraction:.2f}", "", "")
     Console().print(table)
     result = {
-        "tokens_per_s": round(own["tokens_per_s"], 1),
+        "tokens_per_s": round(mine["tokens_per_s"], 1),
         "fraction_of_floor": round(fraction, 3),
-        "peak_mb": round(own["peak_mb"]),
-        "load_s": round(own["load_s"], 1),
+        "peak_mb": round(mine["peak_mb"]),
+        "load_s": round(mine["load_s"], 1),
         "loss": goal,
-        "seconds_to_loss": reached(own["curve"], goal),
+        "seconds_to_loss": reached(mine["curve"], goal),
     }
     if peer:
         result["peer"] = {
