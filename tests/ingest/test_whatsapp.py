@@ -134,6 +134,13 @@ def test_names_with_colons(tmp_path: Path) -> None:
     assert found.texts[-2] == "Note: this"
 
 
+def test_whoever_is_addressed_is_no_part_of_the_name(tmp_path: Path) -> None:
+    text = "".join(f"01/02/21, 10:{i:02} - Ana: Bo: you see {i}\n01/02/21, 10:{i:02} - Bo: yes\n" for i in range(30))
+    found = chat(tmp_path, text)
+    assert set(found.senders) == {"Ana", "Bo"}
+    assert found.texts[0] == "Bo: you see 0"
+
+
 def test_no_space_after_the_colon(tmp_path: Path) -> None:
     found = chat(tmp_path, "01/02/21, 10:00 - Bo:Hi\n01/02/21, 10:01 - Ana:Hello: you\n")
     assert list(zip(found.senders, found.texts, strict=True)) == [("Bo", "Hi"), ("Ana", "Hello: you")]
@@ -238,6 +245,26 @@ def test_an_unknown_language_shows_by_its_placeholders(tmp_path: Path) -> None:
         )
     )
     assert chat(tmp_path, text).kinds == [Kind.MEDIA, Kind.MEDIA, Kind.TEXT, Kind.MEDIA]
+
+
+def test_edits_in_an_unknown_language_show_by_their_tails(tmp_path: Path) -> None:
+    text = (
+        "".join(f"01/02/21, 10:0{i} - Ana: text {i} <Xyzzy plugh>\n" for i in range(4))
+        + "01/02/21, 10:09 - Bo: a <b>\n"
+    )
+    found = chat(tmp_path, text)
+    assert found.kinds == [Kind.EDITED] * 4 + [Kind.TEXT]
+    assert found.texts[0] == "text 0"
+
+
+def test_a_group_of_unknown_name_shows_by_its_marks(tmp_path: Path) -> None:
+    text = (
+        "[01.02.21, 10:00:00] Viagem: \u200eXyzzy plugh\r\n[01.02.21, 10:00:02] Ana: hello\r\n"
+        "[01.02.21, 10:00:03] Ana: \u200ebla omitida\r\n[01.02.21, 10:00:04] Viagem: \u200ePlugh\r\n"
+    )
+    found = chat(tmp_path, text, name="_chat.txt")
+    assert found.kinds == [Kind.SYSTEM, Kind.TEXT, Kind.MEDIA, Kind.SYSTEM]
+    assert set(found.report.senders) == {"Ana"}
 
 
 def test_media_beside_the_text_are_known(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ _OPTION = re.compile(
     r"^[\u200e\u200f]?(?P<word>[^\s:][^:\n]{1,20}): ?[^\n]* \([\u200e\u200f]?\d+ ?[^()\n]*\)[\u200e\u200f]?$", re.M
 )
 _WEB_POLL = re.compile(r"(?P<word>[^:\n]{2,20}): [^\n]+(?:\n {2,}- [^\n]*)+\Z")
-_PLACEHOLDER = re.compile(r"<[^<>\n]{3,80}>")
+_PLACEHOLDER = re.compile(r"<[^<>\n/=]{3,80}>\Z")
 _FORWARDED = re.compile(r"\[(?:Forwarded|Forwarded many times)\] ")
 _FILE_NAME = re.compile(rf"{_FILE}(?: •.*)?", re.S)
 
@@ -72,15 +72,33 @@ class Kinds:
         self._chat = chat
         self._attachments = attachments
         self._placeholders: frozenset[str] = frozenset()
+        self._tails: frozenset[str] = frozenset()
+        self._groups: frozenset[str | None] = frozenset()
         self._seen: dict[str, tuple[Kind, str, frozenset[str]]] = {}
 
     def learn(self, bodies: Iterable[tuple[str | None, str]]) -> None:
-        """Note the angle-bracketed bodies that several senders of a sample share to the letter."""
-        senders: dict[str, set[str | None]] = {}
+        """Note in a sample what shows by its structure.
+
+        Angle-bracketed bodies that several senders share to the letter stand for media; angle-bracketed tails after
+        several different texts say that these were edited; whoever sends different marked bodies and nothing else is a group.
+        """
+        whole: dict[str, set[str | None]] = {}
+        tails: dict[str, set[str]] = {}
+        typing: set[str | None] = set()
+        marked: dict[str | None, set[str]] = {}
         for sender, body in bodies:
-            if body[:1] == "<" and _PLACEHOLDER.fullmatch(body):
-                senders.setdefault(body, set()).add(sender)
-        self._placeholders = frozenset(body for body, names in senders.items() if len(names) > 1)
+            if body[:1] and body[0] in MARKS:
+                marked.setdefault(sender, set()).add(body)
+            else:
+                typing.add(sender)
+            if body[-1:] == ">" and (found := _PLACEHOLDER.search(body, max(len(body) - _LONGEST_TAIL, 0))):
+                if found.start():
+                    tails.setdefault(found[0], set()).add(body[: found.start()])
+                else:
+                    whole.setdefault(body, set()).add(sender)
+        self._placeholders = frozenset(body for body, names in whole.items() if len(names) > 1)
+        self._tails = frozenset(tail for tail, heads in tails.items() if len(heads) > 2) - self._placeholders
+        self._groups = frozenset(name for name, notices in marked.items() if len(notices) > 1) - typing
 
     def notice(self, text: str) -> tuple[Kind, str]:
         """The kind of a line without a sender."""
@@ -178,8 +196,10 @@ class Kinds:
         opening = re.match(r"<([^<>\n]{4,60})>[ \n](.*)", text, re.S)
         if opening and (first := self._phrase(sender, fold(opening[1]), framed=True)) is Kind.MEDIA:
             return first, opening[2].strip()
-        if mark == "<" and mark + tail in self._placeholders and head:
+        if mark == "<" and head and mark + tail in self._placeholders:
             return Kind.MEDIA, _caption(head)
+        if mark == "<" and head and mark + tail in self._tails:
+            return Kind.EDITED, head.rstrip(" \n" + MARKS)
         return None
 
     def _place(self, _: str, text: str) -> tuple[Kind, str] | None:
@@ -219,7 +239,7 @@ class Kinds:
         self._heard(notices)
         if _MAP.search(text):
             return Kind.LOCATION, text
-        if notices or sender == self._chat or len(text) > 45:
+        if notices or sender == self._chat or sender in self._groups or len(text) > 45:
             return Kind.SYSTEM, text
         return Kind.MEDIA, ""
 

@@ -46,7 +46,8 @@ class Senders:
         self._bare = bare.total() > max(short.total(), 4 * spaced) and max(short.values(), default=0) < 3
         for prefix, count in (bare if self._bare else short).items():
             longer, times = long[prefix].most_common(1)[0] if prefix in long else ("", 0)
-            if times >= 3 and times >= 0.9 * count:
+            # `Team: Red: go`: always the same second part, and not the name of somebody whom the first one answers.
+            if times == count > 4 and longer[len(prefix) + 2 :] not in short:
                 self._learn(longer)
             elif self._is_name(prefix, count):
                 self._learn(prefix)
