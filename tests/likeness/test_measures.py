@@ -46,6 +46,18 @@ def test_shuffled_owners_stand_between_floor_and_ceiling(examples: list[Example]
     assert impostors.position(verified.voices["mixed"], verified, seed=1).value < 0.5
 
 
+def test_gibberish_is_nobodys(examples: list[Example]) -> None:
+    training = [example for example in examples if example.split is Split.TRAIN]
+    own, held = people.own(examples, Split.TRAIN), people.own(examples, Split.HELD_OUT)
+    chance = random.Random(3)
+    drawn = ["".join(chance.choices("etaoin shrdlu qxzj", k=40)) for _ in range(100)]
+    foreign = ["".join(chance.choices("これは誰の文でもない。", k=40)) for _ in range(100)]
+    others = people.others(training, least=3000)
+    verified = impostors.verify(own, held, others, [], {"drawn": drawn, "foreign": foreign}, seed=1)
+    assert verified.voices["drawn"].value < 0.1
+    assert verified.voices["foreign"].value < 0.1
+
+
 def test_too_little_text_cannot_be_told() -> None:
     verified = impostors.verify(["hello there"] * 3, ["hi"], [["what"]], [], {"twin": ["ok"]}, seed=1)
     assert verified.voices["twin"].low == 0

@@ -2,7 +2,7 @@
 
 General Impostors (Koppel and Winter 2014), in the form of Kestemont et al. (2016): a text counts as the person's as
 often as, over many random halves of the features, one of the person's known texts is closer to it than every text of
-a random group of others (the impostors). Features are character n-grams weighted by rarity, closeness is min-max
+a random group of others (the impostors), and closer than the person's texts are to those others as a rule. Features are character n-grams weighted by rarity, closeness is min-max
 (Ruzicka). A score near 1 says "the same author", near 0 "one of the others".
 """
 
@@ -80,6 +80,8 @@ class Verifier:
         self._own = order[:, :size]
         order = chance.permuted(np.tile(np.arange(len(foreign)), (ROUNDS, 1)), axis=1)
         self._foreign = order[:, :size] + len(own)
+        nearest = [self._nearest(row)[0] for row in self._known[len(own) :]]
+        self._usual = np.median(nearest, axis=0) if nearest else np.zeros(ROUNDS)
 
     def score(self, replies: Sequence[str]) -> Figure:
         """How often documents made of these replies pass as the person's; the interval resamples documents."""
@@ -103,11 +105,21 @@ class Verifier:
         return (profiles.relative(table) * self._rarity).astype(np.float32)
 
     def _passes(self, row: npt.NDArray[np.float32]) -> float:
-        """The share of rounds in which the closest of the person's documents beats the closest impostor."""
+        """The share of rounds in which a document is the person's.
+
+        The closest of the person's documents must beat the closest impostor. It must also be closer than the person's
+        are to impostors usually: else gibberish, which is far from everybody, would pass in half of the rounds.
+        """
+        own, foreign = self._nearest(row)
+        return float(np.mean(((own > foreign) + 0.5 * (own == foreign)) * (own > self._usual)))
+
+    def _nearest(self, row: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """Min-max similarity to the closest of the person's documents and to the closest impostor, by round."""
         shared = np.minimum(row, self._known) @ self._masks
         closeness = (shared / np.maximum(row @ self._masks + self._masses - shared, 1e-12)).T
-        own, foreign = (np.take_along_axis(closeness, s, axis=1).max(axis=1) for s in (self._own, self._foreign))
-        return float(np.mean((own > foreign) + 0.5 * (own == foreign)))
+        return [
+            np.take_along_axis(closeness, side, axis=1).max(axis=1, initial=0) for side in (self._own, self._foreign)
+        ]
 
 
 class Verified(NamedTuple):
