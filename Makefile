@@ -14,7 +14,7 @@ help: ## List the targets
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("twin needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing twin into $(VENV) (once, about 0.6 GB)"
+	@echo "installing twin and its base model into $(VENV) (once, about 1.4 GB)"
 	@$(PIP_INSTALL) -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -80,7 +80,7 @@ bench-web: $(VENV)/dev.stamp ## Pages at a steady rate while fifty people chat
 translations: $(VENV)/dev.stamp ## Bring the catalogues up to date with the texts of the web app
 	@cd src/twin/web && pybabel=$(CURDIR)/$(BIN)/pybabel && pot=$$(mktemp) && \
 	$$pybabel -q extract -F translations/babel.cfg --no-location --sort-output -o $$pot . && \
-	$$pybabel -q update --no-fuzzy-matching --omit-header -i $$pot -d translations && \
+	$$pybabel -q update --no-fuzzy-matching -i $$pot -d translations && \
 	$$pybabel -q compile -d translations && rm $$pot
 
 fuzz-parse: $(VENV)/dev.stamp ## Damage exports for five minutes and read them

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twin.domain.twins import Twin
 
 NAME = "demo"
-BUDGET_S = 270
+BUDGET_S = 240
 SHOWN = 4
 
 
