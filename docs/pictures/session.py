@@ -3,6 +3,7 @@
 .venv/bin/python docs/pictures/session.py
 """
 
+import io
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ ASKED = ("how's gravel?", "what's your secret for the pie?", "quiz tonight?")
 
 
 def main() -> None:
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     show(console, ["parse", str(sample.path())], shown=f'parse "{sample.path().name}"')
     show(console, ["status"])
     for asked in ASKED:
