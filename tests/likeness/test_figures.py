@@ -1,5 +1,6 @@
 """Intervals hold what they promise."""
 
+import json
 import math
 
 import numpy as np
@@ -42,3 +43,11 @@ def test_nothing_measured_is_nothing_known() -> None:
 def test_figures_survive_json() -> None:
     figure = Figure(0.5, 0.25, 0.75, 9)
     assert Figure.from_json(figure.to_json()) == figure
+
+
+def test_what_is_not_known_is_null_in_json() -> None:
+    nothing = figures.ratio([], [], seed=1).to_json()
+    assert json.dumps(nothing, allow_nan=False) == '{"value": null, "low": null, "high": null, "n": 0}'
+    again = Figure.from_json(nothing)
+    assert math.isnan(again.value)
+    assert again.width == math.inf

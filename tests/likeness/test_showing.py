@@ -102,6 +102,7 @@ def test_it_says_where_there_is_too_little_text() -> None:
     told = {verdict.title: verdict.figure for verdict in verdicts(unsure)}
     assert told["Choice"] == told["Style"] == TOO_LITTLE
     assert TOO_LITTLE in render(unsure)
+    assert not re.search(r'"[^"]*\bnan\b[^"]*"', render(unsure))
     assert TOO_LITTLE in printed(unsure)
 
 

@@ -30,17 +30,24 @@ class Figure:
     def width(self) -> float:
         return self.high - self.low
 
-    def to_json(self) -> dict[str, float | int]:
+    @property
+    def known(self) -> bool:
+        """Whether anything was measured."""
+        return math.isfinite(self.value)
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """As JSON has it: null for a value that is not known and for a bound that there is none of."""
         return {"value": _short(self.value), "low": _short(self.low), "high": _short(self.high), "n": self.n}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Figure":
-        return cls(float(data["value"]), float(data["low"]), float(data["high"]), int(data.get("n", 0)))
-
-
-def exactly(value: float, n: int = 0) -> Figure:
-    """A number that was counted, not sampled."""
-    return Figure(value, value, value, n)
+        value, low, high = (data[name] for name in ("value", "low", "high"))
+        return cls(
+            math.nan if value is None else float(value),
+            -math.inf if low is None else float(low),
+            math.inf if high is None else float(high),
+            int(data.get("n", 0)),
+        )
 
 
 def share(hits: int, n: int) -> Figure:
@@ -80,5 +87,5 @@ def interval(value: float, drawn: Floats, n: int) -> Figure:
     return Figure(value, float(min(low, value)), float(max(high, value)), n)
 
 
-def _short(value: float) -> float:
-    return round(value, 4) if math.isfinite(value) else value
+def _short(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None

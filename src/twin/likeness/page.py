@@ -87,11 +87,12 @@ def _figures(report: Report) -> str:
 
 
 def _style_scale(report: Report) -> str:
-    if not report.position:
+    positions = {name: figure for name, figure in report.position.items() if figure.known}
+    if not positions:
         return ""
     rows = [
         Row(_called(name, report), figure, name, f"{max(0, figure.value) * 100:.0f}")
-        for name, figure in sorted(report.position.items(), key=lambda item: -item[1].value)
+        for name, figure in sorted(positions.items(), key=lambda item: -item[1].value)
     ]
     drawing = plots.dots(
         rows,
@@ -109,11 +110,12 @@ def _style_scale(report: Report) -> str:
 
 def _losses(report: Report) -> str:
     drawings: list[str] = []
-    if report.loss:
-        high = max(figure.high for figure in report.loss.values())
-        low = min(figure.low for figure in report.loss.values())
+    losses = {name: figure for name, figure in report.loss.items() if figure.known}
+    if losses:
+        high = max(figure.high for figure in losses.values())
+        low = min(figure.low for figure in losses.values())
         room = (high - low) * 0.1 or 0.05
-        rows = [Row(_called(n, report), f, n, f"{f.value:.2f}") for n, f in report.loss.items()]
+        rows = [Row(_called(n, report), f, n, f"{f.value:.2f}") for n, f in losses.items()]
         drawings.append(
             "<div>"
             + plots.dots(

@@ -49,8 +49,3 @@ def foreign(replies: Sequence[Sampled], own: Sequence[str]) -> int:
     """Replies with a letter of a script in which the owner never wrote."""
     used = languages.scripts("\n".join(own))
     return sum(languages.foreign_letters(reply.text, used=used) > 0 for reply in replies)
-
-
-def empty(replies: Sequence[Sampled]) -> int:
-    """Replies without a word."""
-    return sum(not reply.text.strip() for reply in replies)

@@ -108,7 +108,7 @@ def _losses(report: Report) -> Iterator[Verdict]:
 
 def _bounded(figure: Figure, write: Callable[[float], str], *, widest: float) -> str:
     """The value with its bounds, or that there is too little text."""
-    if not math.isfinite(figure.value) or figure.width > widest:
+    if not figure.known or figure.width > widest:
         return TOO_LITTLE
     low, value, high = write(figure.low), write(figure.value), write(figure.high)
     return value if low == high else f"{value} ({low.split(' ')[0]} to {high.split(' ')[0]})"

@@ -44,13 +44,14 @@ def _verdicts(report: Report) -> Table:
 
 def _scale(report: Report) -> Table | None:
     """Where each voice stands between the others and the person."""
-    if not report.position:
+    positions = [(name, figure) for name, figure in report.position.items() if figure.known]
+    if not positions:
         return None
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(justify="right")
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
-    for name, figure in sorted(report.position.items(), key=lambda item: -item[1].value):
+    for name, figure in sorted(positions, key=lambda item: -item[1].value):
         at = round(min(1.0, max(0.0, figure.value)) * (_WIDTH - 1))
         bar = (
             Text("─" * at, style="dim")
