@@ -80,7 +80,7 @@ bench-web: $(VENV)/dev.stamp ## Pages at a steady rate while fifty people chat
 translations: $(VENV)/dev.stamp ## Bring the catalogues up to date with the texts of the web app
 	@cd src/twin/web && pybabel=$(CURDIR)/$(BIN)/pybabel && pot=$$(mktemp) && \
 	$$pybabel -q extract -F translations/babel.cfg --no-location --sort-output -o $$pot . && \
-	$$pybabel -q update --no-fuzzy-matching -i $$pot -d translations && \
+	$$pybabel -q update --no-fuzzy-matching --omit-header --width=118 -i $$pot -d translations && \
 	$$pybabel -q compile -d translations && rm $$pot
 
 fuzz-parse: $(VENV)/dev.stamp ## Damage exports for five minutes and read them

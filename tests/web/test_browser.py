@@ -185,7 +185,7 @@ def test_pages_without_an_account(looker: Looker) -> None:
     expect(looker.page.locator("h1")).not_to_contain_text("Forgotten")
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(480)
 def test_from_sign_up_to_talking_with_oneself(browser: Browser, server: Server) -> None:
     looker = Looker(browser, server, "desktop")
     page = looker.page
@@ -203,7 +203,7 @@ def test_from_sign_up_to_talking_with_oneself(browser: Browser, server: Server) 
     create(other.page, "Eve")
     expect(other.page.locator("#look")).to_contain_text(re.compile("waits for its turn|is growing"))
     other.look("training-waits")
-    expect(page.locator("#look h1")).to_contain_text("is ready", timeout=200_000)
+    expect(page.locator("#look h1")).to_contain_text("is ready", timeout=300_000)
     looker.errors.clear()  # the connection that the killed server dropped
     looker.look("training-done")
     page.click("#look .head a.button")

@@ -102,7 +102,7 @@ def test_an_estimate_follows_what_was_measured(house: House) -> None:
     house.twin("ana@example.org")
     assert estimates.speed(house.platform.records, "local") == pytest.approx(500)
     few, many = estimates.budgets(300, 500.0), estimates.budgets(100_000, 500.0)
-    assert [one.seconds for one in few] == [120]
+    assert [one.seconds for one in few] == [60]
     assert few[0].share == 1
     assert [one.seconds for one in many] == list(estimates.BUDGETS_S)
     assert many[0].share < many[1].share < 1

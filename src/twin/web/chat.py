@@ -174,10 +174,11 @@ def guest_token(owner: str) -> str | None:
 
 
 def _thread(twin: Twin, found: Conversation | None) -> dict[str, object]:
+    if found is None:
+        return {"seen": [], "corrected": {}, "corrections_waiting": 0}
     store = site().store
-    messages = store.conversations.messages(found.id) if found else {}
     return {
-        "seen": branch(messages, found.leaf) if found else [],
+        "seen": branch(store.conversations.messages(found.id), found.leaf),
         "corrected": store.corrections.texts(twin.id),
         "corrections_waiting": store.corrections.waiting(twin.id),
     }

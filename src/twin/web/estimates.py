@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from twin.domain.ports import RecordStore
 
-BUDGETS_S = (120, 240, 900, 3600)
+BUDGETS_S = (60, 120, 240, 900, 3600)
 USUAL_S = 240
 """What a training takes at most if nobody says otherwise: the default of `TrainConfig`."""
 

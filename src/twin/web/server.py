@@ -1,5 +1,7 @@
 """The production server: waitress, and beside it the worker that trains."""
 
+import logging
+import signal
 import threading
 from collections.abc import Callable
 
@@ -15,6 +17,7 @@ from twin.web.uploads import FORM_LARGEST
 
 THREADS = 96
 """Each open stream of a reply or a training holds one."""
+CONNECTIONS = 1000
 LOOK_S = 2.0
 
 
@@ -35,10 +38,19 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
     app = create_app(platform)
     try:
         server = create_server(
-            app, host=host, port=port, threads=THREADS, max_request_body_size=FORM_LARGEST + (1 << 20), ident=None
+            app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            max_request_body_size=FORM_LARGEST + (1 << 20),
+            ident=None,
         )
     except OSError as error:
         raise SettingsError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from error
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Requests that wait for a moment are no news, and their number says nothing that the admin page does not.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     stop = threading.Event()
     helpers = [threading.Thread(target=_tell, args=(app, stop), name="mail")]
     if worker and (found := platform.worker):
@@ -54,6 +66,11 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
         server.close()
         for helper in helpers:
             helper.join()
+
+
+def _interrupt(*_: object) -> None:
+    """End as with Ctrl-C: that is how containers and services are stopped."""
+    raise KeyboardInterrupt
 
 
 def _tell(app: Flask, stop: threading.Event) -> None:

@@ -1,0 +1,186 @@
+"""The web app under load: pages at a steady rate while people chat, with a tiny random model.
+
+Pages are asked for at the times at which they are due, whether the ones before were answered or not, and their
+latency counts from then; so a server that falls behind cannot hide it. Ends with one line of JSON.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psutil
+from flask import Flask, session
+from tests.tiny import TinyGemma, tiny_adapter, tiny_gemma
+
+from twin.convert.gguf import write_adapter
+from twin.domain.runs import Run, RunState, Stage
+from twin.domain.twins import Twin
+from twin.pipeline import keys
+from twin.platform import Platform
+from twin.settings import Settings
+from twin.web import create_app
+
+PORT = 8719
+SHARE_OF_PAGES = 10
+"""Accounts whose pages are asked for, in turn."""
+
+
+@dataclass
+class Visitor:
+    """Somebody logged in: their cookie, a token for forms, their twin."""
+
+    cookie: str
+    token: str
+    twin: str
+
+
+def furnish(settings: Settings, tiny: TinyGemma, people: int) -> list[Visitor]:
+    """Accounts with a trained twin each, logged in."""
+    with Platform(settings) as platform:
+        app = create_app(platform)
+        store = app.extensions["twin"].store
+        adapter = platform.folder / "adapter.gguf"
+        write_adapter(tiny_adapter(), adapter)
+        visitors: list[Visitor] = []
+        for number in range(people):
+            now = datetime.now(UTC)
+            account = store.accounts.add(
+                f"a{number}@example.org", "-", owner_of_machine=False, admins=frozenset(), now=now
+            )
+            twin = Twin(f"twin{number}", account.id, "Nora", ("Nora",), str(tiny.gguf), now)
+            figures = {"loss_base": 4.0, "loss_twin": 3.0}
+            run = Run(f"run{number}", twin.id, RunState.DONE, now, now, stage=Stage.PUBLISH, figures=figures)
+            platform.records.save(run)
+            platform.records.save(replace(twin, run_id=run.id))
+            platform.objects.put(keys.run(run) + keys.ADAPTER_GGUF, adapter)
+            visitors.append(Visitor(*_logged_in(app, f"{account.id} {account.session}"), twin.id))
+        app.extensions["twin"].jobs.shutdown()
+    return visitors
+
+
+def _logged_in(app: Flask, who: str) -> tuple[str, str]:
+    """A cookie as the log-in sets it: a bench that logs in 50 people would meet the limit of log-ins."""
+    from flask_wtf.csrf import generate_csrf
+
+    with app.test_request_context("/", base_url="http://127.0.0.1"):
+        session["_user_id"], session["_fresh"], session.permanent = who, True, True
+        token = generate_csrf()
+        answer = app.response_class()
+        app.session_interface.save_session(app, session, answer)  # pyright: ignore[reportArgumentType]
+    return answer.headers["Set-Cookie"].partition(";")[0], token
+
+
+async def request(visitor: Visitor, path: str, form: dict[str, str] | None = None, accept: str = "text/html") -> str:
+    """The whole answer, header and body. Raises RuntimeError where it is no page."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    body = urlencode({**form, "csrf_token": visitor.token}).encode() if form is not None else b""
+    head = (
+        f"{'POST' if form is not None else 'GET'} {path} HTTP/1.0\r\nHost: 127.0.0.1:{PORT}\r\nAccept: {accept}\r\n"
+        f"Cookie: {visitor.cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    answer = (await reader.read(-1)).decode()
+    writer.close()
+    if not re.match(r"HTTP/1.\d 200", answer):
+        raise RuntimeError(f"{path}: {answer[:80]!r}")
+    return answer
+
+
+async def chat(visitor: Visitor, until: float, pause_s: float, counts: dict[str, int]) -> None:
+    """Talk until it is time to go: ask, read the stream to its end, think, ask again."""
+    while time.monotonic() < until:
+        counts["open"] += 1
+        counts["most"] = max(counts["most"], counts["open"])
+        try:
+            answer = await request(
+                visitor, f"/twins/{visitor.twin}/chat", {"text": "did you water"}, "text/event-stream"
+            )
+        finally:
+            counts["open"] -= 1
+        counts["replies"] += "event: piece" in answer
+        counts["failed"] += "event: failed" in answer
+        await asyncio.sleep(pause_s)
+
+
+async def pages(visitors: list[Visitor], rate: float, until: float) -> list[float]:
+    """Seconds that each page took, from when it was due."""
+    took: list[float] = []
+
+    async def one(visitor: Visitor, path: str, due: float) -> None:
+        await request(visitor, path)
+        took.append(time.monotonic() - due)
+
+    tasks: list[asyncio.Task[None]] = []
+    start = time.monotonic()
+    while (due := start + len(tasks) / rate) < until:
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        visitor = visitors[len(tasks) % SHARE_OF_PAGES]
+        paths = ["/", "/twins", f"/twins/{visitor.twin}/chat", f"/twins/{visitor.twin}/share", "/account"]
+        tasks.append(asyncio.create_task(one(visitor, paths[len(tasks) % len(paths)], due)))
+    await asyncio.gather(*tasks)
+    return took
+
+
+async def measure(visitors: list[Visitor], *, rate: float, seconds: float, pause_s: float) -> dict[str, float]:
+    for visitor in visitors:  # every adapter is loaded once
+        await request(visitor, f"/twins/{visitor.twin}/chat", {"text": "hello"}, "text/event-stream")
+    first = time.monotonic()
+    await request(visitors[0], "/")
+    front = time.monotonic() - first
+    counts = dict.fromkeys(("open", "most", "replies", "failed"), 0)
+    until = time.monotonic() + seconds
+    chatting = [asyncio.create_task(chat(visitor, until, pause_s, counts)) for visitor in visitors]
+    began = time.monotonic()
+    took = sorted(await pages(visitors, rate, until))
+    lasted = time.monotonic() - began
+    await asyncio.gather(*chatting)
+    return {
+        "pages_per_s": round(len(took) / lasted, 1),
+        "p50_ms": round(took[len(took) // 2] * 1000, 1),
+        "p95_ms": round(took[int(len(took) * 0.95)] * 1000, 1),
+        "streams": len(visitors),
+        "streams_at_once": counts["most"],
+        "replies": counts["replies"],
+        "failed": counts["failed"],
+        "front_ms": round(front * 1000, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=200, help="pages per second")
+    parser.add_argument("--streams", type=int, default=50, help="people who chat")
+    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--pause", type=float, default=2.0, help="seconds that a person thinks between replies")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tiny = tiny_gemma(Path(folder))
+        settings = Settings(home=f"{folder}/home", base=str(tiny.gguf))
+        visitors = furnish(settings, tiny, asked.streams)
+        command = [sys.executable, "-m", "twin", "serve", "--port", str(PORT)]
+        with subprocess.Popen(command, env={**os.environ, **settings.variables()}, stdout=subprocess.PIPE) as server:
+            try:
+                assert server.stdout
+                server.stdout.readline()
+                process = psutil.Process(server.pid)
+                found = asyncio.run(measure(visitors, rate=asked.rate, seconds=asked.seconds, pause_s=asked.pause))
+                found["server_cpu_s"] = round(sum(process.cpu_times()[:2]), 1)
+                found["load"] = round(psutil.getloadavg()[0], 1)
+            finally:
+                server.terminate()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
