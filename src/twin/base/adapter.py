@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ml_dtypes  # noqa: F401  teaches numpy, and with it safetensors, bfloat16
+import ml_dtypes  # noqa: F401  # pyright: ignore[reportUnusedImport]  teaches numpy, and with it safetensors, bfloat16
 import numpy as np
 import numpy.typing as npt
 import safetensors
