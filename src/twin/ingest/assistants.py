@@ -14,6 +14,7 @@ from twin.ingest.jsonstream import array, load, mapping, outline, records, strin
 from twin.ingest.pasted import is_pasted
 from twin.ingest.threads import Titles
 from twin.ingest.times import instant, iso
+from twin.ingest.unknown import without_media
 
 _ASSISTANTS = {"chatgpt": "ChatGPT", "claude": "Claude"}
 _PLACES = ("item", "conversations.item", "")
@@ -25,7 +26,7 @@ _SPOKEN = frozenset({"text", "multimodal_text", ""})
 def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """One export per folder: `conversations.json`, or its parts, with the account beside them."""
     folders = defaultdict[tuple[PurePosixPath, str], list[tuple[File, str]]](list)
-    for file in files:
+    for file in without_media(files):
         if found := _recognised(outline(file)):
             platform, place = found
             folders[file.path.parent, platform].append((file, place))

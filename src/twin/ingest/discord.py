@@ -14,6 +14,7 @@ from twin.ingest.jsonstream import mapping, outline, records, string
 from twin.ingest.tables import header, rows
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "discord"
 _COLUMNS = {"authorid", "author", "date", "content"}
@@ -31,7 +32,7 @@ _CALL = re.compile(r"Started a call that lasted [\d,]+ minutes?\.?")
 def claim(files: Sequence[File], options: Options) -> list[Export]:
     """One export per folder and kind of file."""
     folders = defaultdict[tuple[PurePosixPath, str], list[File]](list)
-    for file in files:
+    for file in without_media(files):
         keys = outline(file)
         if "messages.item.author" in keys or {"guild", "channel", "dateRange"} <= keys:
             folders[file.path.parent, "json"].append(file)

@@ -14,6 +14,7 @@ from twin.ingest.jsonstream import array, load, mapping, outline, records, strin
 from twin.ingest.tables import header, rows
 from twin.ingest.threads import Titles
 from twin.ingest.times import iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "discord"
 _EMOJI = re.compile(r"<a?(:\w+:)\d+>")
@@ -24,7 +25,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """One export per package: every folder with a `channel.json` and messages beside it."""
     by_path = {file.path: file for file in files}
     packages = dict[PurePosixPath, list[tuple[File, File]]]()
-    for file in files:
+    for file in without_media(files):
         if file.path.name.lower() == "channel.json":
             for name in ("messages.json", "messages.csv"):
                 messages = by_path.get(file.path.with_name(name))

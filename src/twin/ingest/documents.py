@@ -14,6 +14,7 @@ from twin.ingest.pasted import is_code
 from twin.ingest.pdf import read_pdf
 from twin.ingest.prose import Document, Paragraph, markdown, plain
 from twin.ingest.threads import Titles
+from twin.ingest.unknown import without_media
 from twin.ingest.zipped import kind_of_zip, read_zipped
 
 _PLATFORM = "document"
@@ -29,7 +30,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Each file that holds prose is an export of its own. To be asked last."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         dialect = _dialect(file)
         if dialect:
             exports.append(Export(_PLATFORM, dialect, [file], partial(_parse, file, dialect, titles)))

@@ -14,6 +14,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.jsonstream import array, load, mapping, outline, records, string
 from twin.ingest.threads import Titles
 from twin.ingest.times import instant
+from twin.ingest.unknown import without_media
 
 _CHAT, _HANGOUTS = "google-chat", "hangouts"
 _PLACES = ("conversations.item", "conversation_state.item.conversation_state")
@@ -25,7 +26,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     by_path = {file.path: file for file in files}
     roots = defaultdict[PurePosixPath, list[File]](list)
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         keys = outline(file)
         if {"messages.item.creator", "messages.item.created_date"} & keys:
             folder = file.path.parent

@@ -20,6 +20,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.extras import formats_extra
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import instant
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "imessage"
 _NAMES = {"chat.db", "sms.db", "3d0d7e5fb2ce288813306e4d4636395e047a3d28"}
@@ -54,7 +55,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Every SQLite file that is named, or made, like Apple's; what was not merged into it yet lies beside it."""
     by_path = {file.path: file for file in files}
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         head = file.head()
         if not head.startswith(b"SQLite format 3\0"):
             continue

@@ -15,6 +15,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.tables import header, rows
 from twin.ingest.threads import Titles
 from twin.ingest.times import iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "kakaotalk"
 _SAVED = re.compile(r"\s*(?:저장한 날짜|Date Saved|保存日時?|保存日期)\s*[:：]")
@@ -57,7 +58,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     parts = defaultdict[PurePosixPath, list[File]](list)
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         lines = _first_lines(file)
         if any(_SAVED.match(line) for line in lines) or (lines and _TITLE.fullmatch(lines[0])):
             parts[file.path.with_name(_PART.sub("", file.path.stem))].append(file)

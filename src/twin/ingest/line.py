@@ -14,6 +14,7 @@ from twin.ingest.day_periods import hour_of_day, period_of
 from twin.ingest.encoding import detect, open_text
 from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.threads import Titles
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "line"
 _DATE = re.compile(
@@ -51,7 +52,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Texts that begin with `[LINE]`, or with a day and a weekday and lines of time, name and words."""
     exports = list[Export]()
     titles = Titles()
-    for file in files:
+    for file in without_media(files):
         head = file.head()
         if b"\0" in head[:64] and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
             continue

@@ -18,6 +18,7 @@ from twin.ingest.mailbodies import body_of
 from twin.ingest.mailboxes import is_mail, is_mbox, mails
 from twin.ingest.mailtext import own_words
 from twin.ingest.threads import Titles
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "mail"
 _ADDRESS = re.compile(r"([^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+)")
@@ -42,7 +43,7 @@ def claim(files: Sequence[File], options: Options) -> list[Export]:
     """Each mbox is an export; single messages are one export together."""
     exports = list[Export]()
     single = list[File]()
-    for file in files:
+    for file in without_media(files):
         head = file.head(8192)
         if is_mbox(head):
             exports.append(Export(_PLATFORM, "mbox", [file], partial(_parse, [file], options)))

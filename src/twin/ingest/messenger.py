@@ -17,6 +17,7 @@ from twin.ingest.messenger_notices import notice
 from twin.ingest.mojibake import mend, mend_all
 from twin.ingest.threads import Titles
 from twin.ingest.times import instant
+from twin.ingest.unknown import without_media
 
 _NUMBERED = re.compile(r"(.*?)_?(\d+)$")
 _BOXES = frozenset(
@@ -33,7 +34,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """One export per account: all threads that lie under one folder."""
     accounts = defaultdict[tuple[PurePosixPath, str], dict[Thread, list[File]]](dict)
     by_path = {file.path: file for file in files}
-    for file in files:
+    for file in without_media(files):
         dialect = _dialect(file)
         if dialect:
             name = _NUMBERED.match(file.path.stem)

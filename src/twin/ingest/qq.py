@@ -12,6 +12,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.jsonstream import array, mapping, outline, records, string
 from twin.ingest.threads import Titles
 from twin.ingest.times import instant, iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "qq"
 _STAMP = r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2}:\d{2}"
@@ -27,7 +28,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Each file is an export."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         if {"chatInfo", "messages"} <= outline(file):
             exports.append(Export(_PLATFORM, "QQ Chat Exporter, json", [file], partial(_parse_json, file, titles)))
             continue

@@ -13,6 +13,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.tables import header, rows
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "reddit"
 _ME = "Me"
@@ -30,7 +31,7 @@ _QUOTE = re.compile(r"^(?:&gt;|>) ?(.*)$", re.M)
 def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """One export per folder with any of Reddit's tables."""
     folders = defaultdict[PurePosixPath, list[tuple[File, str]]](list)
-    for file in files:
+    for file in without_media(files):
         if file.path.suffix.lower() == ".csv":
             columns = set(header(file))
             kind = next((kind for kind, wanted in _SHAPES.items() if columns >= wanted), None)

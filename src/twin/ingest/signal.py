@@ -12,6 +12,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.jsonstream import array, lines, mapping, outline, string
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import instant, iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "signal"
 _ME = "Me"
@@ -29,7 +30,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     chats = dict[str, File]()
     beside = list[File]()
     by_path = {file.path: file for file in files}
-    for file in files:
+    for file in without_media(files):
         keys = outline(file)
         if file.path.suffix == ".jsonl" and keys and {key.split(".")[0] for key in keys} <= _FRAMES:
             meta = by_path.get(file.path.with_name("metadata.json"))

@@ -14,6 +14,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.jsonstream import array, load, mapping, outline, records, string
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import instant
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "slack"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json$")
@@ -33,7 +34,7 @@ _MARKUP = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """One export per workspace: the folder that holds the folders of its channels."""
     roots = defaultdict[PurePosixPath, list[File]](list)
-    for file in files:
+    for file in without_media(files):
         if _DAY.match(file.path.name) and len(file.path.parts) > 1:
             keys = outline(file)
             if "item.ts" in keys and ("item.type" in keys or "item.user" in keys):

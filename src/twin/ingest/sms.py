@@ -11,6 +11,7 @@ from twin.errors import ExportError
 from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.threads import Titles
 from twin.ingest.times import instant
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "sms"
 _ME = "Me"
@@ -27,7 +28,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Every XML file whose root is `smses` or `calls`."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         head = file.head(4096)
         if b"<smses" in head or (b"<calls" in head and b"<call " in head):
             exports.append(Export(_PLATFORM, "SMS Backup & Restore", [file], partial(_parse, file, titles)))

@@ -12,6 +12,7 @@ from twin.ingest.jsonstream import mapping, outline, records, string
 from twin.ingest.rowdates import reader
 from twin.ingest.tables import header, rows
 from twin.ingest.threads import Titles
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "table"
 _SENDER = (
@@ -45,7 +46,7 @@ def claim(files: Sequence[File], options: Options) -> list[Export]:
     """Each table is an export. To be asked after every platform whose tables have columns of their own."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         if columns := _columns("", header(file)):
             exports.append(Export(_PLATFORM, "csv", [file], partial(_parse, file, columns, titles, options)))
             continue

@@ -14,6 +14,7 @@ from twin.ingest.encoding import detect, open_text
 from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.extras import formats_extra
 from twin.ingest.threads import Titles
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "subtitles"
 _NOBODY = "Speaker"
@@ -32,7 +33,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Each file of captions is an export."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         head = file.head(2048)
         text = head.decode(detect(head), "ignore").lstrip("\ufeff").replace("\r\n", "\n")
         kind = (

@@ -11,6 +11,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.jsonstream import mapping, outline, records, string
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import instant, iso, with_offset
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "telegram"
 _MESSAGE_MARKS = ("from_id", "actor_id", "date_unixtime", "text_entities")
@@ -46,7 +47,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Every JSON file with Telegram's chats in it."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         keys = outline(file)
         if "chats.list" in keys or {"about", "personal_information"} <= keys:
             exports.append(Export(_PLATFORM, "json, account", [file], partial(_parse, file, titles)))

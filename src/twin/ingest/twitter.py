@@ -14,6 +14,7 @@ from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.jsonstream import array, mapping, records, string
 from twin.ingest.threads import Quotes, Titles
 from twin.ingest.times import iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "twitter"
 _ASSIGNMENT = re.compile(rb"\s*window\.YTD\.(\w+)\.part\d+\s*=\s*")
@@ -27,7 +28,7 @@ _CREATED = "%a %b %d %H:%M:%S %z %Y"
 def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """One export per archive: all files that assign to `window.YTD`."""
     archives = defaultdict[PurePosixPath, list[tuple[File, str, int]]](list)
-    for file in files:
+    for file in without_media(files):
         if file.path.suffix.lower() == ".js":
             found = _ASSIGNMENT.match(file.head(512).removeprefix(b"\xef\xbb\xbf"))
             if found:

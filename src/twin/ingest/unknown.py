@@ -1,6 +1,7 @@
 """What a file is that no platform recognised, in one sentence for the person who gave it."""
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from twin.ingest.export import File
@@ -76,6 +77,11 @@ _MEDIA = frozenset(
 def is_media(path: PurePosixPath) -> bool:
     """Whether a file is a picture, sound, video or contact card by its name: exports are full of them."""
     return path.suffix.lower().lstrip(".") in _MEDIA
+
+
+def without_media(files: Iterable[File]) -> list[File]:
+    """The files worth looking into: an export may bring ten thousand pictures."""
+    return [file for file in files if not is_media(file.path)]
 
 
 def explain(file: File) -> str:

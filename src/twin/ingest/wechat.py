@@ -11,6 +11,7 @@ from twin.ingest.jsonstream import mapping, outline, records, string
 from twin.ingest.tables import header, rows
 from twin.ingest.threads import Titles
 from twin.ingest.times import instant, iso
+from twin.ingest.unknown import without_media
 
 _PLATFORM = "wechat"
 _ME = "Me"
@@ -34,7 +35,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     """Each file is a chat or an account, and an export."""
     titles = Titles()
     exports = list[Export]()
-    for file in files:
+    for file in without_media(files):
         keys = outline(file)
         if (
             {"weflow", "session"} <= keys
