@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from twin.domain.messages import WORDS, Kind, Message
@@ -13,7 +14,7 @@ from twin.ingest.files import Upload
 from twin.ingest.platforms import platforms
 from twin.ingest.unknown import explain, is_media
 
-_BATCH = 1024
+_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,10 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
 
 
 def _count(report: Report, batch: list[Message]) -> None:
-    _, chats, names, times, kinds, *_ = zip(*batch, strict=True)
-    report.chats.update(chats)
-    senders = written = Counter[str | None](names)
-    texts = kinds.count(Kind.TEXT)
+    report.chats.update(map(itemgetter(1), batch))
+    senders = written = Counter[str | None](map(itemgetter(2), batch))
+    times = list(map(itemgetter(3), batch))
+    texts = list(map(itemgetter(4), batch)).count(Kind.TEXT)
     if texts != len(batch):
         # Nearly all messages are text; what is not is looked at one by one.
         others = [message for message in batch if message.kind is not Kind.TEXT]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import count
+from itertools import chain, count
 
 from twin.domain.messages import Message
 from twin.errors import ExportError
@@ -71,6 +71,13 @@ def _is_chat(file: File, head: bytes) -> bool:
 def _parse(
     files: Sequence[File], chat: str, options: Options, names: frozenset[str], report: Report
 ) -> Iterator[Message]:
+    return chain.from_iterable(_streams(files, chat, options, names, report))
+
+
+def _streams(
+    files: Sequence[File], chat: str, options: Options, names: frozenset[str], report: Report
+) -> Iterator[Iterator[Message]]:
+    """One stream of messages; when it is used up, the report is completed."""
     markdown = [file for file in files if web.is_markdown(file.head())]
     texts: list[Text] = []
     for file in files:
@@ -82,7 +89,7 @@ def _parse(
         texts.append(Text(file, layout))
     if not texts:
         report.dialect = "web markdown"
-        yield from merge([web.messages(file, chat, report) for file in markdown])
+        yield merge([web.messages(file, chat, report) for file in markdown])
         return
     texts.sort(key=lambda text: (text.layout.first is None, text.layout.first))
     main = max(texts, key=lambda text: text.file.size).layout
@@ -100,7 +107,7 @@ def _parse(
     merged = merge([messages(text, chat, report) for text in texts])
     if answered:
         merged = (message._replace(reply_to=answered.get(web.key(message))) for message in merged)
-    yield from merged
+    yield merged
     _conclude(texts, main, chat, report)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from io import TextIOWrapper
-from itertools import repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from twin.domain.messages import Kind, Message
@@ -16,7 +16,7 @@ from twin.ingest.whatsapp.layout import Layout, Rows
 from twin.ingest.whatsapp.phrases import bare
 
 PLATFORM = "whatsapp"
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 _LONGEST_RECORD = 64 << 20
 _LONGEST_HEADER = 120
 _QUOTED = 50
@@ -33,6 +33,10 @@ class Text(NamedTuple):
 
 def messages(text: Text, chat: str, report: Report) -> Iterator[Message]:
     """The messages of one file, in its order. Lines before the first header are misses."""
+    return chain.from_iterable(_batches(text, chat, report))
+
+
+def _batches(text: Text, chat: str, report: Report) -> Iterator[list[Message]]:
     layout, phrases = text.layout, bare()
     make = partial(tuple.__new__, Message)
     careful = _CAREFUL
@@ -61,7 +65,7 @@ def messages(text: Text, chat: str, report: Report) -> Iterator[Message]:
             odd.update(i for i, body in enumerate(bodies) if body in phrases)
         for i in sorted(odd):
             batch[i] = _typed(layout, chat, senders[i], bodies[i], whens[i], rest=rows.rest(i))
-        yield from batch
+        yield batch
 
 
 def _odd(block: str, bodies: Sequence[str]) -> set[int]:
