@@ -60,7 +60,7 @@ def bigquery_store() -> RecordStore:
     from twin.backends.gcp.bigquery import BigQueryRecordStore
 
     client, name = dataset(emulators.bigquery())
-    store = BigQueryRecordStore(emulators.PROJECT, name, client=client, deadline_s=10)
+    store = BigQueryRecordStore(emulators.PROJECT, name, client=client)
     store.create()
     return store
 

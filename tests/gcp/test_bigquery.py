@@ -36,7 +36,7 @@ def dataset() -> tuple[Any, str]:
 @pytest.fixture
 def store(dataset: tuple[Any, str]) -> BigQueryRecordStore:
     client, name = dataset
-    store = BigQueryRecordStore(emulators.PROJECT, name, client=client, deadline_s=10)
+    store = BigQueryRecordStore(emulators.PROJECT, name, client=client)
     store.create()
     return store
 
@@ -53,7 +53,7 @@ def behind(proxy: faulty.FaultyProxy, dataset: tuple[Any, str]) -> BigQueryRecor
     client = Client(emulators.PROJECT, AnonymousCredentials(), client_options={"api_endpoint": proxy.url})
     backends.OPEN.append(client)
     BigQueryRecordStore(emulators.PROJECT, dataset[1], client=dataset[0]).create()
-    return BigQueryRecordStore(emulators.PROJECT, dataset[1], client=client, deadline_s=8)
+    return BigQueryRecordStore(emulators.PROJECT, dataset[1], client=client, deadline_s=24)
 
 
 def rows(client: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -219,7 +219,9 @@ class TestOutbox:
         outbox.save(RUN)
         proxy.plan = [503] * 10_000
         assert outbox.run("r1") == RUN
+        asked = len(proxy.seen)
         assert outbox.twins("u1") == [TWIN]
+        assert len(proxy.seen) == asked  # one page waited in vain, the next did not
 
     def test_nothing_is_lost_while_bigquery_is_away(
         self, outbox: OutboxRecordStore, behind: BigQueryRecordStore, proxy: faulty.FaultyProxy

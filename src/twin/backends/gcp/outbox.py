@@ -67,6 +67,7 @@ class OutboxRecordStore:
         self._destination = destination
         self._clock = clock
         self._asked: dict[str, float] = {}
+        self._away_until = float("-inf")
         self._lock = threading.Lock()
         self._wake = threading.Event()
         with database.write() as connection:
@@ -143,10 +144,11 @@ class OutboxRecordStore:
         if all(run.state.final for run in known.values()) and twin.options.get(TRAINED_ELSEWHERE) != "yes":
             return
         with self._lock:
-            if self._clock() < self._asked.get(twin.id, float("-inf")) + ASK_S:
+            now = self._clock()
+            if now < max(self._away_until, self._asked.get(twin.id, float("-inf")) + ASK_S):
                 return
-            self._asked[twin.id] = self._clock()
-        with suppress(UnavailableError, BusyError):
+            self._asked[twin.id] = now
+        try:
             news = [
                 run
                 for run in self._destination.runs(twin.id)
@@ -156,6 +158,8 @@ class OutboxRecordStore:
                 self._local.save(replace(twin, run_id=self._destination.twin(twin.id).run_id))
             for run in news:
                 self._local.save(run)
+        except (UnavailableError, BusyError):
+            self._away_until = self._clock() + PAUSE_S  # one page waited in vain; the next ones need not
 
     def _waiting(self, *which: Any) -> list[Any]:
         with self._database.read() as connection:
