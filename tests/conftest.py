@@ -8,7 +8,6 @@ import pytest
 from tests.tiny import TinyGemma, tiny_gemma
 from twin.base import models
 
-
 # A job that a shell started in the background ignores Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
