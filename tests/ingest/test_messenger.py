@@ -161,6 +161,16 @@ def test_instagram_is_told_by_its_folder(tmp_path: Path) -> None:
     assert read.report.platform == read.messages[0].platform == "instagram"
 
 
+def test_one_broken_thread_does_not_stop_the_others(tmp_path: Path) -> None:
+    files = {
+        f"{BOX}/bad_1/message_1.json": '{"participants": [{"name": "Bad"',
+        f"{BOX}/good_1/message_1.json": _thread("Good", _message("Good", 1, "hi")),
+    }
+    read = read_upload(tmp_path, files)
+    assert read.texts == ["hi"]
+    assert "bad_1" in read.report.warnings[0]
+
+
 def test_cut_and_wrong_files(tmp_path: Path) -> None:
     survives(
         tmp_path, {f"{BOX}/ana_1/message_1.json": _thread("Ana", _message("Ana", 1, "a"), _message("Ana", 2, "b"))}

@@ -71,7 +71,7 @@ def _parse(platform: str, files: Sequence[tuple[File, str]], account: File | Non
     titles = Titles()
     left_out = 0
     for file, place in files:
-        for number, (_, conversation) in enumerate(records(file, report, place), 1):
+        for number, (_, conversation) in enumerate(records(file, report, place, alone=len(files) == 1), 1):
             if not isinstance(conversation, dict):
                 report.miss(number)
                 continue

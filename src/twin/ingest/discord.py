@@ -61,7 +61,7 @@ def _parse_json(files: list[File], titles: Titles, report: Report) -> Iterator[M
     quotes = defaultdict[str, Quotes](Quotes)
     for file in files:
         guild, channel, number = dict[str, Any](), dict[str, Any](), 0
-        for path, value in records(file, report, "guild", "channel", "messages.item"):
+        for path, value in records(file, report, "guild", "channel", "messages.item", alone=len(files) == 1):
             if path == "guild":
                 guild = mapping(value)
             elif path == "channel":

@@ -100,7 +100,7 @@ def _rows(file: File, people: dict[str, str], report: Report) -> Iterator[tuple[
     if file.path.suffix == ".csv":
         numbered = rows(file, report)
     else:
-        found = records(file, report, "item") if file.size > 8 else ()
+        found = records(file, report, "item", alone=False) if file.size > 8 else ()
         numbered = ((n, {k.lower(): v for k, v in mapping(raw).items()}) for n, (_, raw) in enumerate(found, 1))
     for number, row in numbered:
         sent_at = iso(row.get("timestamp"))

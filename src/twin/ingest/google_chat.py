@@ -60,7 +60,7 @@ def _parse(rooms: list[File], infos: dict[PurePosixPath, File], users: list[File
         members = [string(mapping(member).get("name")) for member in array(info.get("members"))]
         others = ", ".join(name for name in members if name and name != report.owner)
         chat = titles.name(string(info.get("name")) or others or room.path.parent.name, str(room.path.parent))
-        for number, (_, value) in enumerate(records(room, report, "messages.item"), 1):
+        for number, (_, value) in enumerate(records(room, report, "messages.item", alone=len(rooms) == 1), 1):
             if isinstance(value, dict):
                 yield _message(mapping(value), chat)
             else:

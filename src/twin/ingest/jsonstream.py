@@ -82,15 +82,15 @@ def outline(file: File) -> frozenset[str]:
     return frozenset(paths)
 
 
-def records(file: File, report: Report, *wanted: str, start: int = 0) -> Generator[tuple[str, Any]]:
+def records(file: File, report: Report, *wanted: str, start: int = 0, alone: bool = True) -> Generator[tuple[str, Any]]:
     """The values at the key paths `wanted` with their paths, in the order of the file, from byte `start` on.
 
     `chats.list.item.name` is a chat's name, `chats.list.item.messages.item` each of its messages. Of a key that
     stands twice in an object the later value counts, unless it is empty.
 
     Raises:
-        ExportError: no JSON, or nothing wanted before it breaks off. Where something was read before, the report
-            gets a warning instead.
+        ExportError: no JSON, or nothing wanted before it breaks off. Where something was read before, or the file is
+            not `alone` but one of several, the report gets a warning instead.
     """
     seen = 0
     with file.open() as stream:
@@ -100,8 +100,8 @@ def records(file: File, report: Report, *wanted: str, start: int = 0) -> Generat
                 yield path, value
         except ijson.JSONError:
             # The library's message quotes the file: it must not be passed on.
-            where = f"{file.path.name}: the JSON breaks off or is damaged near byte {stream.tell():,} of {file.size:,}"
-            if not seen:
+            where = f"{file.path}: the JSON breaks off or is damaged near byte {stream.tell():,} of {file.size:,}"
+            if alone and not seen:
                 raise ExportError(f"{where}, before any message. Export or copy it again.") from None
             report.warnings.append(f"{where}; the {seen:,} records before that were read.")
 

@@ -85,9 +85,10 @@ def _parse(
         report.warnings.append(f"{copies:,} HTML pages repeat what the JSON files beside them hold.")
     titles = Titles()
     owner = _Owner()
+    alone = sum(map(len, threads)) == 1
     for files in threads:
         for file in sorted(files, key=_newest):
-            yield from _thread_file(file, platform, titles, owner, report)
+            yield from _thread_file(file, platform, titles, owner, report, alone=alone)
     owner.tell(report, profiles)
 
 
@@ -103,10 +104,12 @@ def _newest(file: File) -> tuple[float, int]:
     return (sent_at.timestamp() if sent_at else 0, rank)
 
 
-def _thread_file(file: File, platform: str, titles: Titles, owner: "_Owner", report: Report) -> Iterator[Message]:
+def _thread_file(
+    file: File, platform: str, titles: Titles, owner: "_Owner", report: Report, *, alone: bool
+) -> Iterator[Message]:
     head, rows = dict[str, Any](), list[dict[str, Any]]()
     wanted = ("title", "threadName", "thread_path", "participants", "messages.item")
-    for path, value in records(file, report, *wanted):
+    for path, value in records(file, report, *wanted, alone=alone):
         if path != "messages.item":
             head[path] = mend_all(value)
         elif isinstance(value, dict):

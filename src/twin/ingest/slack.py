@@ -74,7 +74,7 @@ def _parse(days: list[File], beside: dict[str, File], report: Report) -> Iterato
     for file in sorted(days, key=lambda file: file.path):
         folder = file.path.parent.name
         chat = chats.get(folder) or titles.name(folder, folder)
-        for number, (_, value) in enumerate(records(file, report, "item"), 1):
+        for number, (_, value) in enumerate(records(file, report, "item", alone=len(days) == 1), 1):
             if isinstance(value, dict):
                 yield _message(mapping(value), chat, users, quotes[chat])
             else:

@@ -145,7 +145,11 @@ class _Clock:
         self._last: datetime | None = None
 
     def read(self, raw: dict[str, Any]) -> datetime | None:
-        wall, moment = iso(raw.get("date")), instant(raw.get("date_unixtime"))
+        date = raw.get("date")
+        wall, moment = (
+            iso(date),
+            instant(raw.get("date_unixtime")) or (instant(date) if isinstance(date, int) else None),
+        )
         if self._last is None:
             self._last = moment or wall
             if self._last:

@@ -59,7 +59,7 @@ def _parse(parts: list[tuple[File, str, int]], report: Report) -> Iterator[Messa
     def items(kinds: frozenset[str]) -> Iterator[dict[str, Any]]:
         for file, kind, start in parts:
             if kind in kinds:
-                for number, (_, value) in enumerate(records(file, report, "item", start=start), 1):
+                for number, (_, value) in enumerate(records(file, report, "item", start=start, alone=False), 1):
                     if isinstance(value, dict):
                         yield mapping(value)
                     else:
