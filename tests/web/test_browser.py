@@ -218,6 +218,7 @@ def test_from_sign_up_to_talking_with_oneself(browser: Browser, server: Server) 
     expect(page.locator(".corrected")).to_contain_text("i do, obviously")
     expect(page.locator(".waiting")).to_contain_text("1 correction waits")
     looker.look("chat")
+    page.focus("#text")
     page.keyboard.press("ArrowUp")  # changes the last message, without a mouse
     page.fill("li.person textarea", "who has the rope?")
     page.locator("li.person").get_by_role("button", name="Send instead").click()
