@@ -206,7 +206,8 @@ class Platform:
         return Worker(
             self.runner,
             self.records,
-            command=[sys.executable, "-m", "twin", "stage", "--until-eof"],
+            # -P: whatever lies in the folder where twin was started is not imported.
+            command=[sys.executable, "-P", "-m", "twin", "stage", "--until-eof"],
             log=lambda run: self.scratch / run.twin_id / run.id / "log.txt",
             variables=self.settings.variables(),
         )

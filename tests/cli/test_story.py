@@ -31,8 +31,9 @@ class Shell:
 
     def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "twin", *arguments],
+            [sys.executable, "-P", "-m", "twin", *arguments],
             env=self._environment,
+            cwd=self.folder,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -52,6 +53,7 @@ class Shell:
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory, tiny: TinyGemma) -> Iterator[Shell]:
     shell = Shell(tmp_path_factory.mktemp("story"))
+    (shell.folder / "json.py").write_text("raise SystemExit('this was imported from where twin was started')")
     chat = shell.folder / "kitchen.txt"
     chat.write_text(lines(f"Mira {MARKER}", "Otto", 40), "utf-8")
     shell.run("create", "me", "--speaker", f"Mira {MARKER}", "--base", str(tiny.gguf), str(chat))
@@ -73,7 +75,7 @@ def test_1_ctrl_c_stops_cleanly(shell: Shell) -> None:
         wait_for(process.stderr, "reading the chats")
         children = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=200)
     assert process.returncode == 130, err
     assert "`twin run me` goes on from here." in err
     assert "Traceback" not in err

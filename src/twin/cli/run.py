@@ -75,10 +75,10 @@ def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begi
         click.echo(f"Going on with the run that began at {run.created_at.astimezone():%Y-%m-%d %H:%M}.", err=True)
     with _working(invocation, run) as sleep:
         scratch = platform.scratch / twin.id
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = len(events(platform.objects, run, scratch=scratch))
-        updates = follow(platform.objects, platform.records, run.id, scratch=scratch, after=seen, sleep=sleep)
         try:
+            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            seen = len(events(platform.objects, run, scratch=scratch))
+            updates = follow(platform.objects, platform.records, run.id, scratch=scratch, after=seen, sleep=sleep)
             run = show(updates, invocation.err)
         except KeyboardInterrupt:
             platform.runner.cancel(run)
