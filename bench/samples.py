@@ -57,11 +57,8 @@ def as_the_source_says(row: dict[str, str], messages: Sequence[Message]) -> list
 
 def as_counted(truth: dict[str, str], messages: Sequence[Message]) -> list[str]:
     """What differs from what a person counted, kinds apart."""
-    own = {
-        "messages": str(len(messages)),
-        "first": minute(messages[0].sent_at) if messages else "",
-        "last": minute(messages[-1].sent_at) if messages else "",
-    }
+    times = sorted(minute(message.sent_at) for message in messages if message.sent_at)
+    own = {"messages": str(len(messages)), "first": "".join(times[:1]), "last": "".join(times[-1:])}
     return [
         f"{column} {value or 'none'}, counted {truth[column] or 'none'}"
         for column, value in own.items()
