@@ -48,7 +48,8 @@ def _recognised(keys: frozenset[str]) -> tuple[str, str] | None:
         if f"{dot}chat_messages" in keys:
             return "claude", place
         message = f"{dot}messages.item."
-        if f"{message}role" in keys and (f"{message}content" in keys or f"{message}text" in keys):
+        roles = {f"{message}role", f"{message}author.role", *([f"{message}sender"] if dot else [])}
+        if roles & keys and (f"{message}content" in keys or f"{message}text" in keys):
             chatgpt = f"{message}content.parts" in keys or f"{message}create_time" in keys
             return "chatgpt" if chatgpt else "claude", place
     return None

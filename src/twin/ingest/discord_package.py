@@ -22,38 +22,33 @@ _MENTION = re.compile(r"<@!?(\d+)>")
 
 
 def claim(files: Sequence[File], _options: Options) -> list[Export]:
-    """One export per package: every folder with a `channel.json` and messages beside it."""
+    """One export per package: all files of the owner's messages that lie under one folder."""
     by_path = {file.path: file for file in files}
-    packages = dict[PurePosixPath, list[tuple[File, File]]]()
+    packages = dict[PurePosixPath, list[tuple[File | None, File]]]()
     for file in without_media(files):
-        if file.path.name.lower() == "channel.json":
-            for name in ("messages.json", "messages.csv"):
-                messages = by_path.get(file.path.with_name(name))
-                if messages and _is_own(messages):
-                    packages.setdefault(file.path.parent.parent.parent, []).append((file, messages))
-                    break
+        if file.path.suffix.lower() in (".csv", ".json") and file.path.stem.lower() == "messages":
+            channel = by_path.get(file.path.with_name("channel.json"))
+            if _is_own(file, beside_channel=channel is not None):
+                root = file.path.parent.parent.parent if channel else file.path.parent
+                packages.setdefault(root, []).append((channel, file))
     exports = list[Export]()
     for root, channels in packages.items():
-        box = channels[0][0].path.parent.parent
-        index = by_path.get(box / "index.json")
+        index = by_path.get(channels[0][1].path.parent.parent / "index.json")
         user = next((file for file in files if file.path.name == "user.json" and file.path.is_relative_to(root)), None)
-        others = [file for file in (index, user) if file]
-        own = [*(file for channel in channels for file in channel), *others]
-        exports.append(Export(_PLATFORM, "data package", own, partial(_parse, channels, index, user)))
+        own = [*(file for channel in channels for file in channel), index, user]
+        parse = partial(_parse, channels, index, user)
+        exports.append(Export(_PLATFORM, "data package", [file for file in own if file], parse))
     return exports
 
 
-def _is_own(file: File) -> bool:
-    names = (
-        set(header(file))
-        if file.path.suffix == ".csv"
-        else {key.removeprefix("item.").lower() for key in outline(file)}
-    )
-    return {"id", "timestamp", "contents"} <= names or (file.path.suffix == ".json" and file.size < 8)
+def _is_own(file: File, *, beside_channel: bool) -> bool:
+    is_csv = file.path.suffix.lower() == ".csv"
+    names = set(header(file)) if is_csv else {key.removeprefix("item.").lower() for key in outline(file)}
+    return {"id", "timestamp", "contents"} <= names or (beside_channel and file.size < 8)
 
 
 def _parse(
-    channels: list[tuple[File, File]], index: File | None, user: File | None, report: Report
+    channels: list[tuple[File | None, File]], index: File | None, user: File | None, report: Report
 ) -> Iterator[Message]:
     names = _loaded(index)
     account = _loaded(user)
@@ -69,8 +64,9 @@ def _parse(
     titles = Titles()
     for channel_file, messages_file in channels:
         channel = _loaded(channel_file)
-        channel_id = string(channel.get("id")) or channel_file.path.parent.name.removeprefix("c")
-        chat = titles.name(string(names.get(channel_id)) or _title(channel) or channel_id, channel_id)
+        channel_id = string(channel.get("id")) or messages_file.path.parent.name.removeprefix("c")
+        title = string(names.get(channel_id)) or _title(channel) or channel_id or "Discord"
+        chat = titles.name(title, str(messages_file.path))
         messages = [
             Message(_PLATFORM, chat, sender, sent_at, kind, text, None, sender_id)
             for sent_at, kind, text in _rows(messages_file, people, report)

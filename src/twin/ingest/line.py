@@ -97,7 +97,7 @@ def _parse(file: File, titles: Titles, spaces: bool, report: Report) -> Iterator
             clock = _clock(found[1]) if found else None
             if new_day or clock is not None:
                 if entry:
-                    yield _message(chat, entry, senders)
+                    yield _message(chat, entry, senders, spaces=spaces)
                     entry = None
                 if new_day:
                     day = new_day
@@ -109,7 +109,7 @@ def _parse(file: File, titles: Titles, spaces: bool, report: Report) -> Iterator
             elif not blank and number > 3:
                 report.miss(number)
     if entry:
-        yield _message(chat, entry, senders)
+        yield _message(chat, entry, senders, spaces=spaces)
     others = senders - {partner}
     if partner in senders and len(others) == 1:
         report.owner, report.owner_evidence = others.pop(), "the chat is with the other one"
@@ -184,7 +184,9 @@ def _names(file: File) -> list[str]:
     return sorted(names, key=len, reverse=True)
 
 
-def _message(chat: str, entry: tuple[datetime | None, str | None, list[str]], senders: set[str]) -> Message:
+def _message(
+    chat: str, entry: tuple[datetime | None, str | None, list[str]], senders: set[str], *, spaces: bool
+) -> Message:
     sent_at, sender, lines = entry
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
@@ -193,16 +195,18 @@ def _message(chat: str, entry: tuple[datetime | None, str | None, list[str]], se
         text = text[1:-1].replace('""', '"')
     if sender:
         senders.add(sender)
-    return Message(_PLATFORM, chat, sender, sent_at, _kind(sender, text), text)
+    return Message(_PLATFORM, chat, sender, sent_at, _kind(sender, text, spaces=spaces), text)
 
 
-def _kind(sender: str | None, text: str) -> Kind:
+def _kind(sender: str | None, text: str, *, spaces: bool) -> Kind:
     if text.startswith("☎"):
         return Kind.CALL
     if _UNSENT.search(text) and len(text) < 80:
         return Kind.DELETED
     if sender is None or _JOINED.fullmatch(text):
         return Kind.SYSTEM
+    if spaces and _MEDIA.fullmatch(f"[{text.removesuffix('s')}]"):  # computers leave the brackets out
+        return Kind.MEDIA
     for kind, pattern in (
         (Kind.MEDIA, _MEDIA),
         (Kind.LOCATION, _LOCATION),

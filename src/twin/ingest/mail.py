@@ -15,7 +15,7 @@ from typing import NamedTuple
 from twin.domain.messages import Kind, Message
 from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.mailbodies import body_of
-from twin.ingest.mailboxes import is_mail, is_mbox, mails
+from twin.ingest.mailboxes import HEAD_BYTES, is_mail, is_mbox, mails
 from twin.ingest.mailtext import own_words
 from twin.ingest.threads import Titles
 from twin.ingest.unknown import without_media
@@ -44,7 +44,7 @@ def claim(files: Sequence[File], options: Options) -> list[Export]:
     exports = list[Export]()
     single = list[File]()
     for file in without_media(files):
-        head = file.head(8192)
+        head = file.head(HEAD_BYTES)
         if is_mbox(head):
             exports.append(Export(_PLATFORM, "mbox", [file], partial(_parse, [file], options)))
         elif is_mail(head, file.path):

@@ -6,12 +6,23 @@ from pathlib import PurePosixPath
 
 from twin.ingest.export import File
 
+HEAD_BYTES = 32_768
 _LARGEST = 64 << 20  # a mail and its attachments
 _FROM_LINE = re.compile(rb"From \S.*\d{4}")
-_FIELD = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:")
+_FIELD = re.compile(rb"[!-9;-~]+:")
 _ESCAPED = re.compile(rb">+From ")
 _MAIL_FIELDS = frozenset(
-    {b"message-id", b"mime-version", b"received", b"return-path", b"delivered-to", b"content-type", b"subject", b"to"}
+    {
+        b"message-id",
+        b"mime-version",
+        b"received",
+        b"return-path",
+        b"delivered-to",
+        b"content-type",
+        b"subject",
+        b"to",
+        b"date",
+    }
 )
 
 
@@ -24,6 +35,8 @@ def is_mbox(head: bytes) -> bool:
 def is_mail(head: bytes, path: PurePosixPath) -> bool:
     """Whether a file begins with the header of a mail."""
     lines = head.removeprefix(b"\xef\xbb\xbf").lstrip().splitlines()
+    if len(head) >= HEAD_BYTES:
+        lines.pop()  # it is cut
     if path.suffix.lower() == ".emlx" and lines and lines[0].strip().isdigit():
         lines = lines[1:]
     names = set[bytes]()
@@ -35,12 +48,12 @@ def is_mail(head: bytes, path: PurePosixPath) -> bool:
         if not _FIELD.match(line):
             return False
         names.add(line.split(b":", 1)[0].lower())
-    return b"from" in names and b"date" in names and bool(names & _MAIL_FIELDS)
+    return b"from" in names and len(names & _MAIL_FIELDS) > 1
 
 
 def mails(file: File) -> Iterator[bytes]:
     """Each mail, whole; of one that is larger than 64 MB, as much as that."""
-    head = file.head(8192)
+    head = file.head(HEAD_BYTES)
     if is_mbox(head):
         yield from _in_mbox(file)
         return
