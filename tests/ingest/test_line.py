@@ -93,7 +93,7 @@ def test_computer(tmp_path: Path) -> None:
     read = read_upload(tmp_path, {"chat.txt": text})
     assert read.senders == ["Mia Mae", "Ken Lee", "Mia Mae", "Ken Lee", "Mia Mae", "Ken Lee", "Ken Lee", "Ken Lee"]
     assert read.texts[3] == "see\nsecond line"
-    assert read.kinds[6] is Kind.SYSTEM
+    assert read.kinds[5:7] == [Kind.MEDIA, Kind.SYSTEM]
     assert read.times[-1] == datetime(2024, 1, 15, 9, 0)
     assert read.report.dialect == "text with spaces"
 
