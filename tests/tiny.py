@@ -3,7 +3,6 @@
 All three hold the same numbers. `tiny_gemma` makes the files in half a second and needs no Keras.
 """
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 
 import gguf
 import numpy as np
-import sentencepiece
 from safetensors.numpy import save_file
 from sentencepiece import sentencepiece_model_pb2
 
+from tests.tiny_vocabulary import vocabulary
 from twin.base.adapter import LoraAdapter, LowRank
 from twin.convert.gguf import write_adapter
 
@@ -67,21 +66,6 @@ _KERAS_NAMES = {
     "self_attn.q_norm": "attention/query_norm/scale",
     "self_attn.k_norm": "attention/key_norm/scale",
 }
-_CHAT = [
-    "Ana: did you water the tomatoes this morning",
-    "Ben: not yet, i was asleep until ten 😅",
-    "Ana: the bus leaves at half past six, don't be late again!",
-    "Ben: okay okay, i will be there... probably",
-    "Chen: 明天下午我们去公园吧，天气很好",
-    "Chen: 好的，我带水果和茶",
-    "Dilek: yarın sabah erkenden yola çıkıyoruz, unutma",
-    "Maya: ¿quién trae el pan para la cena de mañana?",
-    "Ivan: я приду позже, не ждите меня к ужину",
-    "Noor: وصلت إلى المحطة قبل قليل",
-    "Ana: that is the third umbrella you have lost this year",
-    "Ben: it was not lost, it was shared with the city of Porto",
-    "Ana: haha you are impossible 😂 see you tonight",
-]
 
 
 @dataclass(frozen=True)
@@ -102,7 +86,7 @@ class TinyGemma:
 
     def backbone(self) -> Any:
         """A new `keras_hub.models.Gemma3Backbone` with these weights, float32."""
-        import keras_hub
+        from twin.base.keras import keras_hub
 
         backbone = keras_hub.models.Gemma3Backbone(
             vocabulary_size=len(self.weights["model.embed_tokens.weight"]),
@@ -144,7 +128,7 @@ def tiny_gemma(folder: Path, *, seed: int = 0, layers: int = 2, chat_template: s
 
     With a `chat_template` the GGUF file counts as instruction-tuned.
     """
-    proto = _vocabulary()
+    proto = vocabulary()
     pieces = sentencepiece_model_pb2.ModelProto.FromString(proto).pieces
     weights = _weights(len(pieces), seed=seed, layers=layers)
     tiny = TinyGemma(weights, layers, folder / "tiny.gguf", folder / "tiny-hf", proto)
@@ -175,33 +159,6 @@ def tiny_adapters(folder: Path, count: int) -> list[Path]:
     for n, path in enumerate(paths):
         write_adapter(tiny_adapter(seed=n + 1), path)
     return paths
-
-
-def _vocabulary() -> bytes:
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(_CHAT * 4),
-        model_writer=model,
-        model_type="bpe",
-        vocab_size=600,
-        byte_fallback=True,
-        character_coverage=0.99,
-        normalization_rule_name="identity",
-        add_dummy_prefix=False,
-        remove_extra_whitespaces=False,
-        num_threads=1,
-        pad_id=0,
-        eos_id=1,
-        bos_id=2,
-        unk_id=3,
-        pad_piece="<pad>",
-        eos_piece="<eos>",
-        bos_piece="<bos>",
-        unk_piece="<unk>",
-        user_defined_symbols=["<start_of_turn>", "<end_of_turn>", "\n", "\n\n", "▁▁", "▁▁▁", "\t"],
-        minloglevel=2,
-    )
-    return model.getvalue()
 
 
 def _weights(words: int, *, seed: int, layers: int) -> dict[str, np.ndarray]:
