@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench-parse fuzz-parse lock clean bench-serve soak bench bench-train bench-choices bench-peers
+.PHONY: help setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve soak bench bench-train bench-choices bench-peers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ $(ORACLES)/stamp: requirements/oracles.txt
 
 test-oracles: $(ORACLES)/stamp ## Compare every conversion with PyTorch, Transformers, PEFT and Go templates
 	@$(ORACLES)/bin/python -m pytest -m oracle tests/oracles
+
+test-browser: $(VENV)/dev.stamp ## The whole story in Chromium, with a real small training
+	@TWIN_LONG_TESTS=1 $(BIN)/python -m pytest tests/web/test_browser.py
 
 lint: $(VENV)/dev.stamp ## Style and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo
