@@ -32,6 +32,11 @@ SEVERE = {"serious", "critical"}
 PICTURES = os.environ.get("PICTURES")
 """A folder: pictures of every page are put there."""
 
+patient = pytest.mark.skipif(
+    "TWIN_LONG_TESTS" not in os.environ,
+    reason="takes minutes, and longer than its deadlines on a busy machine; make test-browser",
+)
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium"),
@@ -185,10 +190,7 @@ def test_pages_without_an_account(looker: Looker) -> None:
     expect(looker.page.locator("h1")).not_to_contain_text("Forgotten")
 
 
-@pytest.mark.skipif(
-    "TWIN_LONG_TESTS" not in os.environ,
-    reason="takes minutes, and longer than its deadlines on a busy machine; make test-browser",
-)
+@patient
 @pytest.mark.timeout(480)
 def test_from_sign_up_to_talking_with_oneself(browser: Browser, server: Server) -> None:
     looker = Looker(browser, server, "desktop")
@@ -252,6 +254,7 @@ def test_from_sign_up_to_talking_with_oneself(browser: Browser, server: Server) 
     looker.close()
 
 
+@patient
 def test_an_upload_goes_on_after_the_connection_was_lost(looker: Looker, tmp_path: Path) -> None:
     sign_up(looker, f"{looker.size}{time.time()}@example.org")
     page = looker.page
