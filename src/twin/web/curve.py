@@ -36,7 +36,8 @@ def curve(events: Sequence[Event]) -> Curve | None:
     values = [value for _, value in loss + held_out]
     if not values:
         return None
-    total = max([one.total or one.done for one in told] + [1.0])
+    # A budget settles the number of steps only after the first ones: the newest word counts.
+    total = max(next((one.total for one in reversed(told) if one.total), 0), *(one.done for one in told), 1.0)
     least, most = min(values), max(values)
     span = (most - least) or 1.0
 

@@ -19,10 +19,12 @@ pages = Blueprint("home", __name__)
 
 
 RECORDED: list[tuple[str, tuple[str, ...]]] = [
-    ("person", ("are you coming on saturday?",)),
-    ("twin", ("yes", "if the rain lets me", "i have the seeds")),
+    ("person", ("are you coming to the plot on saturday?",)),
+    ("twin", ("i just know..",)),
+    ("person", ("should i bring anything?",)),
+    ("twin", ("a cup of tea",)),
 ]
-"""What was once said with the demo twin."""
+"""What was once said with the demo twin, as it came: `twin demo`, Gemma 3 270M, three minutes of training."""
 
 
 class Card(NamedTuple):
