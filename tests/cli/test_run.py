@@ -8,6 +8,7 @@ from tests.cli.conftest import Twin
 
 from twin.cli.run import Duration
 from twin.cli.watch import figures
+from twin.domain.runs import Run, RunState
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,24 @@ def test_lengths_of_time_that_are_none(text: str) -> None:
 def test_wrong_options_are_usage_errors(twin: Twin) -> None:
     for options in (["--budget", "soon"], ["--max-messages", "0"], ["--from", "lunch"]):
         assert twin("run", "me", *options).status == 2
+
+
+def test_the_worker_ends_with_the_command_wherever_ctrl_c_came(home: Path) -> None:
+    invocation = Invocation()
+    platform, now = invocation.platform, datetime.now(UTC)
+    run = Run("r1", "t1", RunState.QUEUED, created_at=now, updated_at=now)
+    platform.records.save(run)
+    platform.runner.submit(run)
+    queue = platform.runner
+    assert isinstance(queue, Queue)
+    with queue.working():  # so that the worker of this command has to wait
+        working = _working(invocation, run)
+        working.__enter__()
+        workers = [thread for thread in threading.enumerate() if thread.name.startswith("worker")]
+        assert [worker.is_alive() for worker in workers] == [True]
+        invocation.close()  # what the command does at its end, though `working` was never left
+        workers[0].join(10)
+        assert not workers[0].is_alive()
 
 
 @pytest.mark.parametrize(

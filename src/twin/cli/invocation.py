@@ -16,21 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Invocation:
-    """What commands share. Everything in it is made when it is first used."""
+    """What commands share. Everything in it is made when it is first used.
+
+    Attributes:
+        closing: what is done when the command ends, however it ends.
+    """
 
     debug: bool = False
-    _closing: ExitStack = field(default_factory=ExitStack)
+    closing: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
         """Let go of whatever was made."""
-        self._closing.close()
+        self.closing.close()
 
     @cached_property
     def platform(self) -> "Platform":
         from twin.platform import Platform
         from twin.settings import Settings
 
-        return self._closing.enter_context(Platform(Settings.load(os.environ)))
+        return self.closing.enter_context(Platform(Settings.load(os.environ)))
 
     @cached_property
     def out(self) -> "Console":

@@ -105,16 +105,18 @@ def _working(invocation: Invocation, run: "Run") -> Generator[Callable[[float], 
         yield time.sleep
         return
     stop = threading.Event()
+    # Ctrl-C may come between any two lines, also of this one: whatever happens, the worker must end with the command.
+    invocation.closing.callback(stop.set)
     with ThreadPoolExecutor(1, thread_name_prefix="worker") as pool:
-        job = pool.submit(worker.work, stop, only=run.id)
-
-        def sleep(seconds: float) -> None:
-            wait([job], timeout=seconds)
-            if job.done():
-                job.result()
-                time.sleep(seconds)
-
         try:
+            job = pool.submit(worker.work, stop, only=run.id)
+
+            def sleep(seconds: float) -> None:
+                wait([job], timeout=seconds)
+                if job.done():
+                    job.result()
+                    time.sleep(seconds)
+
             yield sleep
             job.result()  # the run is over: the worker takes it off the queue and ends
         finally:
