@@ -54,10 +54,11 @@ class Server:
     def start(self, port: int = 0) -> None:
         self.port = port or _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        others = {name: value for name, value in os.environ.items() if not name.startswith("TWIN_")}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "twin", "serve", "--port", str(self.port)],
-                env={**os.environ, **self._settings.variables(), "KERAS_BACKEND": "jax"},
+                env={**others, **self._settings.variables(), "KERAS_BACKEND": "jax"},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
