@@ -1,12 +1,17 @@
 """`twin run`, where no training is needed to see it."""
 
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from tests.cli.conftest import Twin
 
-from twin.cli.run import Duration
+from twin.backends.local.worker import Queue
+from twin.cli.invocation import Invocation
+from twin.cli.run import Duration, _working
 from twin.cli.watch import figures
 from twin.domain.runs import Run, RunState
 
