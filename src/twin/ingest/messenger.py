@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from pathlib import PurePosixPath
@@ -138,7 +139,7 @@ def _identity(file: File, head: dict[str, Any]) -> str:
     return string(head.get("thread_path")) or string(head.get("threadName")) or str(file.path)
 
 
-def _time(raw: dict[str, Any]) -> Any:
+def _time(raw: dict[str, Any]) -> datetime | None:
     for key in ("timestamp_ms", "timestamp"):
         count = raw.get(key)
         if isinstance(count, int) and not isinstance(count, bool):
