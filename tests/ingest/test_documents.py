@@ -183,6 +183,7 @@ def test_pdf_without_text(tmp_path: Path) -> None:
         '{"a": 1}',
         "<html><body>hi</body></html>",
         "0101 2938 4857 9283 1029\n",
+        "\x89PNG\r\n\x1a\n" + "x" * 500,
     ],
 )
 def test_logs_and_tables_are_no_prose(tmp_path: Path, content: str) -> None:

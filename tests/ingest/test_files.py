@@ -1,5 +1,6 @@
 """Uploads: folders, zips and everything that is wrong with them."""
 
+import gc
 import io
 import unicodedata
 import zipfile
@@ -179,3 +180,18 @@ def test_one_bad_file_does_not_spoil_the_others(tmp_path: Path) -> None:
     reading = read([tmp_path])
     assert len(list(reading)) == 2
     assert [Path(skipped.path).name for skipped in reading.skipped] == ["evil.zip", "empty.txt"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a system that lists open files")
+def test_a_zip_is_closed_when_it_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "chat.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("_chat.txt", "[01/02/2024, 10:00:00] Ana: hello\n[01/02/2024, 10:00:05] Ben: hello to you\n")
+    gc.disable()
+    try:
+        reading = read([path])
+        assert len(list(reading)) == 2
+        del reading
+        assert path not in {link.resolve() for link in Path("/proc/self/fd").iterdir()}
+    finally:
+        gc.enable()

@@ -22,6 +22,8 @@ _WRITER = "Author"
 _LARGEST = 64 << 20
 _FEWEST_LETTERS = 20
 _TEXTS = {".txt": "text", ".text": "text", "": "text", ".md": "markdown", ".markdown": "markdown"}
+# Writing holds none of these; every format of pictures, sounds and programs does. DOS ended texts with \x1a.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 # A line of a chat or a log that no platform knows: it must not pass for somebody's prose.
 _LOG_LINE = re.compile(r"\W{0,3}(?:\S+[ ,T]{1,2})?\d{1,4}(?:[:./-]\d{1,2}){1,2}\b|[\[<({]\S|\S+\s?[=|\t]|\S+,\S+,")
 
@@ -56,7 +58,7 @@ def _is_prose(head: bytes) -> bool:
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
     text = head.decode(detect(head), "ignore").lstrip("\ufeff").strip()
-    if not text or text[0] in "{<" or text.count("\ufffd") * 50 > len(text):
+    if not text or text[0] in "{<" or text.count("\ufffd") * 50 > len(text) or _CONTROL.search(text.rstrip("\x1a")):
         return False
     if sum(map(str.isalpha, text)) < _FEWEST_LETTERS:
         return False

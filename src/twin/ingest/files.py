@@ -112,9 +112,9 @@ class Upload:
     def _archive(self, file: File, stream: BinaryIO, *, depth: int) -> Callable[[], ZipFile]:
         with _told(file.path):
             if depth == 0:
-                path = cast(IO[bytes], stream).name
-                self._opened(path)
-                return lambda: self._opened(path)
+                path, opened = cast(IO[bytes], stream).name, self._opened
+                opened(path)
+                return lambda: opened(path)  # without `self`: a cycle would leave the file open until collected
             self._nested += file.size
             if self._nested > MAX_NESTED_BYTES:
                 raise ExportError(f"{file.path} is too large for a zip inside a zip. Unpack the outer zip first.")
