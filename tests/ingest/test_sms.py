@@ -75,3 +75,12 @@ def test_damage(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="document type"):
         read_upload(tmp_path / "bomb", {"sms.xml": bomb})
     survives(tmp_path, {"sms.xml": BACKUP})
+
+
+@pytest.mark.parametrize("encoding", ["UTF-4", "UTF-7", "idna", "punycode", "x" * 99])
+def test_an_unknown_encoding_is_told(tmp_path: Path, encoding: str) -> None:
+    backup = (
+        f"<?xml version='1.0' encoding='{encoding}'?><smses count='1'><sms address='1' type='2' body='hi'/></smses>"
+    )
+    with pytest.raises(ExportError, match="encoding|damaged"):
+        read_upload(tmp_path, {"sms.xml": backup})

@@ -71,7 +71,12 @@ def _elements(file: File) -> Iterator[Element]:
     root: Element | None = None
     with file.open() as stream:
         for data in _mended(stream, file):
-            parser.feed(data)
+            try:
+                parser.feed(data)
+            except (LookupError, ValueError) as error:
+                raise ExportError(
+                    f"{file.path.name}: the XML is in an encoding that nobody knows. Copy the backup again."
+                ) from error
             for event, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
                 if event == "start":
                     root = element if root is None else root
