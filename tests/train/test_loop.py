@@ -41,8 +41,26 @@ def examples(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_learns_and_says_how_far_it_is(base: Base, examples: Path, tmp_path: Path) -> None:
     seen: list[Progress] = []
-    result = train(examples, tmp_path / "out", base=base, config=CONFIG, checkpoints=tmp_path, watch=seen.append)
+    heard: list[float] = []
+
+    def rehearse(adapter: LoraAdapter) -> str:
+        heard.append(max(np.abs(b).max() for _, b in adapter.weights.values()))
+        return f"rehearsal {len(heard)}"
+
+    result = train(
+        examples,
+        tmp_path / "out",
+        base=base,
+        config=CONFIG,
+        checkpoints=tmp_path,
+        watch=seen.append,
+        rehearse=rehearse,
+    )
     assert result.loss < 0.8 * result.base_loss
+    judged = [one for one in seen if one.figures and "held_out_loss" in one.figures]
+    assert [one.note for one in judged] == [f"rehearsal {n + 1}" for n in range(len(judged))]
+    assert heard[0] == 0, "the first one is the base's"
+    assert len(set(heard)) == len(heard) > 2, "each has learned more"
     adapter = LoraAdapter.load(tmp_path / "out")
     assert adapter.rank == 4
     assert any(np.abs(b).max() > 0 for _, b in adapter.weights.values())

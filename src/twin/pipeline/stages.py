@@ -110,6 +110,7 @@ def prepare(work: Work) -> Outcome:
 def train(work: Work) -> Outcome:
     """Examples become an adapter."""
     from twin.base import models
+    from twin.pipeline.rehearsal import rehearsals
     from twin.train.config import TrainConfig
     from twin.train.loop import train as train_adapter
 
@@ -117,15 +118,18 @@ def train(work: Work) -> Outcome:
     if budget := work.run.options.get("budget_s"):
         # What a run may take is for all of it: measuring afterwards needs about a minute.
         config = replace(config, budget_s=max(float(budget) - MEASURING_S, float(budget) / 2))
-    adapter = work.scratch / "adapter"
-    result = train_adapter(
-        work.fetch(keys.EXAMPLES),
-        adapter,
-        base=models.find(work.twin.base, folder=work.bases),
-        config=config,
-        checkpoints=work.scratch / "checkpoints",
-        watch=work.watch,
-    )
+    adapter, examples = work.scratch / "adapter", work.fetch(keys.EXAMPLES)
+    base = models.find(work.twin.base, folder=work.bases)
+    with rehearsals(examples, base=base, speaker=work.twin.speakers[0], folder=work.scratch) as rehearse:
+        result = train_adapter(
+            examples,
+            adapter,
+            base=base,
+            config=config,
+            checkpoints=work.scratch / "checkpoints",
+            watch=work.watch,
+            rehearse=rehearse,
+        )
     work.store(keys.ADAPTER, adapter)
     figures = {"loss_base": result.base_loss, "loss_twin": result.loss, "tokens_per_s": result.tokens_per_s}
     details = {name: value for name, value in asdict(result).items() if name != "curve"}

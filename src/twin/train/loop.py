@@ -5,6 +5,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import jax
 import numpy as np
 
 from twin.base import keras as base_keras
+from twin.base.adapter import LoraAdapter
 from twin.base.lora import Lora
 from twin.base.models import Base
 from twin.base.rows import Batch, Tokens, batches, sequences
@@ -63,10 +65,14 @@ def train(
     config: TrainConfig,
     checkpoints: Path,
     watch: Watcher = nobody,
+    rehearse: Callable[[LoraAdapter], str | None] = lambda _: None,
 ) -> TrainResult:
     """Train an adapter on `examples` and write it, in PEFT format, with `train.json` into `out`.
 
     Goes on from the checkpoint in `checkpoints` where there is one of the same examples and configuration.
+
+    Args:
+        rehearse: asked after each evaluation; says what the adapter answers by now, for whoever watches.
 
     Raises:
         DataError: there is nothing to learn from, or nothing held out.
@@ -82,6 +88,7 @@ def train(
     lora = Lora(backbone, rank=config.rank, alpha=config.alpha, targets=config.targets, first=first, seed=config.seed)
     stepper = Stepper(backbone, lora, config=config, frozen_below=first)
     run = _Training(stepper, training, held_out, config=config, watch=watch, path=checkpoints / "training.npz")
+    run.heard = lambda: rehearse(lora.adapter())
     run.flops = Flops.of(backbone, first=first)
     run.load_s = time.monotonic() - began
     run.plan = {"examples": _digest(examples), "base": base.name, "config": json.loads(json.dumps(asdict(config)))}
@@ -113,6 +120,7 @@ class _Training:
     plan: dict[str, Any]
     flops: Flops
     load_s: float
+    heard: Callable[[], str | None]
 
     def __init__(
         self,
@@ -231,23 +239,22 @@ class _Training:
         self._watch(Progress(Stage.TRAIN, self._step, self._steps, figures))
 
     def _evaluate(self) -> None:
-        start = time.monotonic()
         loss = self._stepper.mean_loss(self._judged)
         if loss < self._best_loss:
             self._best_loss, self._worse = loss, 0
             self._best = list(map(np.array, self._stepper.weights))
         else:
             self._worse += 1
-        took = time.monotonic() - start
+        self._stepper.adopt()
+        start = time.monotonic()
+        said = self.heard()
         if not self._curve:
             # The first one compiles; the second says what an evaluation costs.
-            start = time.monotonic()
             self._stepper.mean_loss(self._judged)
-            took = time.monotonic() - start
-            self._curve.append({"step": 0.0, "held_out": loss, "seconds": took})
+            self._curve.append({"step": 0.0, "held_out": loss, "seconds": time.monotonic() - start})
         else:
             self._curve[-1]["held_out"] = loss
-        self._watch(Progress(Stage.TRAIN, self._step, self._steps, {"held_out_loss": loss}))
+        self._watch(Progress(Stage.TRAIN, self._step, self._steps, {"held_out_loss": loss}, note=said))
 
     def _save(self) -> None:
         checkpoint.save(
