@@ -8,6 +8,7 @@ import pytest
 
 from twin.domain.messages import Kind, Message
 from twin.errors import DataError
+from twin.prepare import lexicon
 from twin.prepare.redact import Redactor
 
 
@@ -269,3 +270,61 @@ def test_paths_are_no_names() -> None:
     redactor = Redactor.learn([said("Etta", "hi"), said("Bea", "x")], ["Bea"])
     assert redactor.text("see /etta/x") == "see /etta/x"
     assert "etta" not in redactor.text("ask etta or /home/etta")
+
+
+NICKNAMES = [
+    "LadyMacbeth",
+    "xXslayerXx",
+    "tch23",
+    "Dr_Moss",
+    "zed|away",
+    "grue",
+    "grue_",
+    "QED",
+    "[Owl]",
+    "77thguy",
+    "вжик",
+]
+
+
+def test_nicknames_become_short_names_that_many_know() -> None:
+    redactor = Redactor.learn([said(one, "hi") for one in NICKNAMES] + [said("Bea", "x")], ["Bea"], seed=4)
+    invented = {one: redactor.name(one) for one in NICKNAMES}
+    for nickname, name in invented.items():
+        assert lexicon.surely_a_name(name.strip("_[]")), name
+        assert 3 <= len(name.strip("_[]")) <= 6
+        assert name.islower() == nickname.islower()
+        assert name.isupper() == nickname.isupper()
+    assert len(set(invented.values())) == len(NICKNAMES)
+    assert invented["grue_"] == invented["grue"] + "_"
+    assert invented["[Owl]"].startswith("[")
+
+
+def test_a_nickname_and_its_parts_are_one_person() -> None:
+    chat = [said("Tarn_Vole", "hi"), said("vole", "hi"), said("kip77", "hi"), said("Bea", "tarn: ask kip or vole")]
+    redactor = Redactor.learn(chat, ["Bea"], seed=4)
+    assert redactor.text("tarn: ask kip") == f"{redactor.name('Tarn_Vole').lower()}: ask {redactor.name('kip77')}"
+    assert redactor.text("ask vole") == f"ask {redactor.name('vole')}"
+    assert redactor.name("vole") != redactor.name("Tarn_Vole").lower()
+
+
+def test_no_pseudonym_is_a_name_or_a_word_of_the_chat() -> None:
+    familiar = lexicon.familiar("LATIN")
+    told = [said("Bea", " and ".join(familiar[:600]))] + [said(one, "hi") for one in familiar[600:700]]
+    redactor = Redactor.learn([*told, *(said(f"nick{index}", "hi") for index in range(400))], ["Bea"])
+    invented = [redactor.name(f"nick{index}") for index in range(400)]
+    assert len(set(invented)) == 400
+    assert not set(invented) & {one.lower() for one in familiar[:700]}
+
+
+def test_whoever_bears_a_pseudonym_in_truth_and_comes_later_gets_another() -> None:
+    redactor = Redactor.learn([said("grue", "hi"), said("Bea", "x")], ["Bea"])
+    grue = redactor.name("grue")
+    redactor.add([said(grue, "I am new")])
+    assert redactor.name(grue) != grue
+    assert redactor.text(f"hi {grue}") == f"hi {redactor.name(grue)}"
+
+
+def test_more_people_than_known_names() -> None:
+    redactor = Redactor.learn([said(f"nick{index}", "hi") for index in range(6000)], ["Bea"])
+    assert len({redactor.name(f"nick{index}") for index in range(6000)}) == 6000

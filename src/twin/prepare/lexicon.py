@@ -4,6 +4,7 @@ Names and words are Faker's. They tell which capitalised words of a chat are peo
 name is of the same kind (country, sex) as a real one.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -16,6 +17,8 @@ _LOCALES = """
 """.split()  # noqa: SIM905
 
 _DICTIONARIES = "en_US es_ES fr_FR it_IT de_DE nl_NL pl_PL da_DK cs_CZ ru_RU uk_UA el_GR fa_IR ar_AA".split()  # noqa: SIM905
+
+_FIRST = ("first_names_female", "first_names_male", "first_names")
 
 _SURE = 3
 """A name of fewer letters says nothing."""
@@ -96,12 +99,36 @@ def names_of(kind: Kind) -> tuple[str, ...]:
 def _kinds() -> dict[str, Kind]:
     kinds: dict[str, Kind] = {}
     for locale in _LOCALES:
-        for names in ("first_names_female", "first_names_male", "first_names"):
+        for names in _FIRST:
             kind = Kind(locale, names)
             for name in names_of(kind):
                 if len(name) >= _SURE or not name.isascii():
                     kinds.setdefault(name.lower(), kind)
     return kinds
+
+
+@cache
+def first_names(locale: str) -> frozenset[str]:
+    """All first names of a locale that are one word."""
+    return frozenset(name for names in _FIRST for name in names_of(Kind(locale, names)))
+
+
+def is_short(name: str) -> bool:
+    """Whether a name is about as long as what people call each other."""
+    return _SURE <= len(name) <= 6
+
+
+@cache
+def familiar(script: str) -> tuple[str, ...]:
+    """Short first names of a script (as Unicode calls it), those that most countries share first."""
+    spread = Counter(name for locale in _LOCALES for name in first_names(locale))
+    names = (one for one in spread if is_short(one) and surely_a_name(one))
+    return tuple(
+        sorted(
+            (one for one in names if unicodedata.name(one[0], "").startswith(script + " ")),
+            key=lambda one: (-spread[one], one),
+        )
+    )
 
 
 @cache

@@ -7,7 +7,7 @@ judged by how the chat itself writes it.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -226,11 +226,6 @@ def in_case_of(pseudonym: str, written: str) -> str:
     if written.islower():
         return pseudonym.lower()
     return pseudonym.upper() if written.isupper() and len(written) > 1 else pseudonym
-
-
-def replaced_by_parts(name: str, replace: Callable[[str], str]) -> str:
-    """A displayed name with each of its words replaced; what stands between them stays."""
-    return LETTERS.sub(lambda match: replace(match[0]), name)
 
 
 def words(name: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
 from random import Random
 
 from twin.prepare import addresses, lexicon
@@ -61,27 +63,52 @@ def same_shape(text: str, chance: Random) -> str:
     return "".join(drawn)
 
 
-def person(name: str, chance: Random, *, home: str = "en_US", surname: bool = False) -> str:
-    """An invented word of a name.
+def people(name: str, chance: Random, *, home: str = "en_US", surname: bool = False) -> Iterator[str]:
+    """Invented words for a word of a name, the most fitting first.
 
-    First names of the same country and sex where these are known, else of `home`, a locale of Faker; surnames of
-    `home`. What is no plain name (a nickname, digits, another script) becomes a word of the same shape.
+    A first name becomes one of the same country and sex, a surname one of `home`, a locale of Faker. Everything else
+    (nicknames, words, letters with digits) becomes a short first name that many know: a model foretells these best.
+    Nothing for digits, and for scripts whose names are not known.
     """
-    kind = lexicon.kind_of(name)
-    if kind is None or surname:
-        if not (len(name) > 2 and name.isalpha() and name.istitle()):
-            return same_shape(name, chance)
-        lists = ("last_names",) if surname else ("first_names_female", "first_names_male", "first_names")
-        found = [Kind(home, one) for one in lists if lexicon.names_of(Kind(home, one))]
-        kind = chance.choice(found) if found else None
-    options = [] if kind is None else [one for one in lexicon.names_of(kind) if _fits(one, name, surname)]
-    return chance.choice(options) if options else same_shape(name, chance)
+    script = _script(name)
+    if not script:
+        return
+    if surname and len(name) > 2 and name.isalpha() and name.istitle():
+        last = lexicon.names_of(Kind(home, "last_names"))
+        yield from _from_anywhere([one for one in last if _script(one) == script and len(one) > 3], chance)
+    if not surname and (kind := lexicon.kind_of(name)):
+        alike = [one for one in lexicon.names_of(kind) if _script(one) == script and lexicon.surely_a_name(one)]
+        yield from _from_anywhere([one for one in alike if lexicon.is_short(one)] or alike, chance)
+    if script not in _UNSPACED:
+        for names in _familiar(script, home, name.isascii()):
+            yield from _from_anywhere(names, chance)
 
 
-def _fits(invented: str, name: str, surname: bool) -> bool:
-    """Whether a name of a list may stand for another: in the same script, and sure to be a name."""
-    same_script = unicodedata.name(invented[0], "").split(" ")[0] == unicodedata.name(name[0], "").split(" ")[0]
-    return same_script and (len(invented) > 3 if surname else lexicon.surely_a_name(invented))
+@cache
+def _familiar(script: str, home: str, plain: bool) -> tuple[tuple[str, ...], ...]:
+    """Short first names known to many at home, known to many anywhere, and all; `plain` ones without accents."""
+    known = tuple(one for one in lexicon.familiar(script) if one.isascii() or not plain)
+    at_home = lexicon.first_names(home)
+    return tuple(one for one in known[:_WELL_KNOWN] if one in at_home), known[:_WELL_KNOWN], known
+
+
+_WELL_KNOWN = 1000
+"""So many of a script's first names count as known to many: of Latin ones, those that two countries share."""
+
+_UNSPACED = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR"})
+"""Scripts without spaces, where a name of another length would not be met inside its text."""
+
+
+def _script(name: str) -> str:
+    """The script of the first letter, as Unicode names it; "" where there is no letter."""
+    return next((unicodedata.name(c, "").split(" ")[0] for c in name if c.isalpha()), "")
+
+
+def _from_anywhere(names: Sequence[str], chance: Random) -> Iterator[str]:
+    """Names of a list, beginning anywhere; not all of a long one, since most are taken where these are."""
+    if names:
+        start = chance.randrange(len(names))
+        yield from (names[(start + index) % len(names)] for index in range(min(len(names), 100)))
 
 
 def invent(kind: Identifier, text: str, chance: Random) -> str:
@@ -92,7 +119,7 @@ def invent(kind: Identifier, text: str, chance: Random) -> str:
     """
     match kind:
         case Identifier.EMAIL:
-            return f"{person('Anna', chance).lower()}{chance.randrange(10, 100)}@example.org"
+            return f"{next(people('Anna', chance)).lower()}{chance.randrange(10, 100)}@example.org"
         case Identifier.LINK:
             return f"https://example.org/{same_shape('abab', chance)}{chance.randrange(10, 100)}"
         case Identifier.PHONE:
@@ -123,10 +150,9 @@ def _address(text: str, chance: Random) -> str:
     return "".join(pieces)
 
 
-def unused(make: Callable[[Random], str], text: str, chance: Random, taken: Callable[[str], bool]) -> str:
-    """Invents with `make` until the result stands for nothing else yet, and does not hold what it stands for."""
-    for attempt in range(200):
-        made = make(chance) if attempt < 100 else same_shape(text, chance)
+def unused(candidates: Iterable[str], text: str, chance: Random, taken: Callable[[str], bool]) -> str:
+    """The first that stands for nothing else yet, and does not hold what it stands for."""
+    for made in chain(candidates, (same_shape(text, chance) for _ in range(100))):
         if not taken(made.lower()) and (text.lower() not in made.lower() or len(text) < 3):
             return made
-    return f"{make(chance)}{chance.randrange(10**6)}"
+    return f"{same_shape(text, chance)}{chance.randrange(10**6)}"

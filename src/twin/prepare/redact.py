@@ -20,8 +20,9 @@ from twin.prepare import identifiers, lexicon, names, numbers, pseudonyms
 from twin.prepare.identifiers import Found, Identifier
 
 _MENTION = regex.compile("@\u2068~?\\s?([^\u2069\n]{1,60})\u2069")
-_PIECE = regex.compile(r"\p{L}[\p{L}\p{M}]*|\p{N}+")
-_VERSION = 1
+_PIECE = regex.compile(r"[\p{L}\p{N}](?:\S*[\p{L}\p{M}\p{N}])?")
+"""What one pseudonym stands for: a word of a name, a whole nickname; marks around it stay."""
+_VERSION = 2
 
 
 class Redactor:
@@ -80,32 +81,42 @@ class Redactor:
         if not self._home:
             self._home = lexicon.home(habits.written)
         self._taken |= {word.lower() for word in (*habits.written, *map(names.displayed, people))}
-        # Whole-word senders first: how a name is met matters more where it is somebody's whole name.
-        for person in sorted(people, key=lambda name: (" " in name, name)):
+        # All get their pseudonym first, so that a part of somebody's name does not take another's; whole-word senders
+        # before others, as how a name is met matters more where it is somebody's whole name.
+        new = [one for one in sorted(people, key=lambda name: (" " in name, name)) if self._introduce(one)]
+        for person in new:
             self._meet(person, habits, people[person])
         for word in sorted(habits.mentioned()):
             if not self._is_owners(word) and word not in self._names:
                 self._know(word, names.Where.ANYWHERE)
 
-    def _meet(self, person: str, habits: names.Habits, sent: int) -> None:
-        """Learn a sender: the whole name, and those of its words that count as a name by themselves."""
+    def _introduce(self, person: str) -> bool:
+        """Give a sender a pseudonym; False for one who has it already, or has no name."""
         name = names.displayed(person)
         if person in self._people or not name:
-            return
+            return False
         if key := self._contact(name):
             self._people[person] = self._pseudonym(Identifier.NAME, key, "Anna")
-            return
-        for index, word in enumerate(names.words(name)):
-            self._stand_in(word, surname=index > 0 and " " in name)
+            return False
+        for index, piece in enumerate(_PIECE.findall(unicodedata.normalize("NFC", name))):
+            self._stand_in(piece, surname=index > 0)
         self._people[person] = self._by_pieces(name)
+        return True
+
+    def _meet(self, person: str, habits: names.Habits, sent: int) -> None:
+        """Learn the whole name of a sender, and those of its words that count as a name by themselves."""
+        name = names.displayed(person)
         for chunk in dict.fromkeys((name, *name.split())):  # "Sean O'Brien" is also met as "O'Brien"
             if len(chunk) > 3 and not names.WORD.fullmatch(chunk):
                 self._phrase(chunk)
         if names.WORD.fullmatch(name) and not self._is_owners(name) and (where := habits.where(name, sent=sent)):
             self._know(name, where)
+        nickname = None if " " in name else _PIECE.search(unicodedata.normalize("NFC", name))
         for part, alone, later in names.parts(name):
             where = None if self._is_owners(part) else habits.where(part, sent=sent, later=later)
             if where and (alone or lexicon.surely_a_name(part) or habits.addressed[part.lower()]):
+                if nickname and part.lower() not in self._pseudonyms[Identifier.NAME]:
+                    self._stand_ins.setdefault(part.lower(), self._stand_in(nickname[0]))  # one person, however short
                 self._know(part, where)
 
     def _contact(self, name: str) -> str | None:
@@ -121,7 +132,7 @@ class Redactor:
         for form, other in names.forms(word, pseudonym):
             self._names.add_word(form, form.lower(), where)
             self._known.append((form, where))
-            if names.LETTERS.fullmatch(form):
+            if _PIECE.fullmatch(form):
                 self._stand_ins.setdefault(form.lower(), other)
         if names.is_unspaced(word) and len(word) in (3, 4):
             given = word[-2:]
@@ -204,11 +215,11 @@ class Redactor:
         return sorted(kept)
 
     def _replacement(self, written: str, spot: Found) -> str:
-        if written in self._issued:
-            return written
         if spot.kind is Identifier.NAME:
             stretched = len(spot.key) < len(written) and written[-3:].lower() == written[-1].lower() * 3
             return self._by_pieces(spot.key.capitalize() if stretched else written, written)
+        if written in self._issued:
+            return written
         if spot.kind is Identifier.ACCOUNT and spot.key.isdigit():
             person = self._pseudonyms[Identifier.NAME].get(numbers.phone_key("+" + spot.key) or spot.key)
             if person:
@@ -216,7 +227,7 @@ class Redactor:
         return self._pseudonym(spot.kind, spot.key, written)
 
     def _by_pieces(self, name: str, written: str | None = None) -> str:
-        """A name with each of its words and digits replaced; what stands between them stays."""
+        """A name with each of its words replaced; what stands between them stays."""
 
         def replace(match: "regex.Match[str]") -> str:
             piece = unicodedata.normalize("NFC", match[0])
@@ -236,13 +247,12 @@ class Redactor:
         if known is None:
             chance = Random(f"{self._seed}:{kind}:{key}")  # noqa: S311 -- must be the same in each run
 
-            def make(chance: Random) -> str:
-                if kind is not Identifier.NAME:
-                    return pseudonyms.invent(kind, written, chance)
-                return pseudonyms.person(written, chance, home=self._home or "en_US", surname=surname)
-
+            if kind is Identifier.NAME:
+                candidates = pseudonyms.people(written, chance, home=self._home or "en_US", surname=surname)
+            else:
+                candidates = (pseudonyms.invent(kind, written, chance) for _ in range(100))
             taken = (self._issued, self._taken)
-            known = pseudonyms.unused(make, written, chance, lambda word: any(word in words for words in taken))
+            known = pseudonyms.unused(candidates, written, chance, lambda word: any(word in words for words in taken))
             self._pseudonyms[kind][key] = known
             self._issued.add(known.lower())
             self._issued.add(known)
