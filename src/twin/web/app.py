@@ -11,7 +11,7 @@ from flask import Flask, Response, has_request_context, jsonify, render_template
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from twin.backends.local.database import Database
@@ -151,6 +151,8 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if isinstance(error, SecurityError):  # a name that is not ours: pages have no addresses under it
+            return Response(f"{error.name}.\n", error.code, mimetype="text/plain")
         sentences = {
             400: _("That request makes no sense here."),
             401: _("Log in first."),
