@@ -16,13 +16,13 @@ class Source:
     def __bool__(self) -> bool:
         return self._at < len(self._data)
 
-    def bytes(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         self._at += count
         return taken
 
     def number(self, below: int) -> int:
-        return int.from_bytes(self.bytes(2 if below > 256 else 1)) % below
+        return int.from_bytes(self.take(2 if below > 256 else 1)) % below
 
     def choice(self, options: Sequence[Choice]) -> Choice:
         return options[self.number(len(options))]
@@ -34,4 +34,4 @@ class Source:
         return line
 
     def rest(self) -> bytes:
-        return self.bytes(len(self._data))
+        return self.take(len(self._data))

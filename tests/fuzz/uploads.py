@@ -36,7 +36,7 @@ def zips(data: bytes) -> None:
             name = source.line().decode("utf-8", "replace")[:LONGEST_NAME] or "a"
             about = ZipInfo(name.replace("\0", "_"))
             about.compress_type = source.choice((ZIP_STORED, ZIP_DEFLATED))
-            content = source.bytes(source.number(2000)) * (1 + source.number(3) * source.number(200))
+            content = source.take(source.number(2000)) * (1 + source.number(3) * source.number(200))
             archive.writestr(about, content)
     damaged = bytearray(packed.getvalue())
     while source:
@@ -63,7 +63,8 @@ def _read(files: dict[str, bytes]) -> None:
                 assert message.sent_at is None or isinstance(message.sent_at, datetime)
                 assert isinstance(message.kind, Kind)
         except ExportError as error:
-            assert str(error).strip().endswith((".", ".)", "?", "`")), f"not a sentence: {error}"
+            if not str(error).strip().endswith((".", ".)", "?", "`")):
+                raise AssertionError(f"not a sentence: {error}") from error
 
 
 def _fast() -> str | None:

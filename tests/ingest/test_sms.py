@@ -82,5 +82,5 @@ def test_an_unknown_encoding_is_told(tmp_path: Path, encoding: str) -> None:
     backup = (
         f"<?xml version='1.0' encoding='{encoding}'?><smses count='1'><sms address='1' type='2' body='hi'/></smses>"
     )
-    with pytest.raises(ExportError, match="encoding|damaged"):
+    with pytest.raises(ExportError, match=r"encoding|damaged"):
         read_upload(tmp_path, {"sms.xml": backup})

@@ -87,6 +87,15 @@ NATIVE = """消息记录（此消息记录为文本格式，不支持重新导�
 """
 
 
+def test_times_with_and_without_an_offset(tmp_path: Path) -> None:
+    rows = (
+        "localId,TalkerId,Type,SubType,IsSender,CreateTime,Status,StrContent,StrTime,Remark,NickName,Sender\n"
+        "1,7,1,0,0,1700000000,,a,2023-11-14 22:13:20,b,b,x\n2,7,1,0,0,broken,,c,2023-11-14 22:13:25,b,b,x\n"
+    )
+    read = read_upload(tmp_path, {"b.csv": rows})
+    assert (read.report.first, read.report.last) == tuple(read.times)
+
+
 def test_native_text(tmp_path: Path) -> None:
     read = read_upload(tmp_path, {"同学群.txt": "\ufeff" + NATIVE.replace("\n", "\r\n")})
     assert read.texts == ["新年好\n大家", "[图片]", "小红撤回了一条消息"]

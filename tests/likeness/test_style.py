@@ -1,7 +1,7 @@
 """What the panel counts, and languages and scripts."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -118,6 +118,8 @@ def test_how_long_the_person_takes_to_answer() -> None:
     assert people.answer_time(said, {"Ida"}) == 30
     assert people.answer_time(said[:20], {"Ida"}) is None
     assert people.answer_time([one._replace(sent_at=None) for one in said], {"Ida"}) is None
+    mixed = [one._replace(sent_at=one.sent_at and one.sent_at.replace(tzinfo=UTC)) for one in said[::5]]
+    assert people.answer_time([one for pair in zip(mixed, said[2::5], strict=True) for one in pair], {"Ida"}) is None
 
 
 @pytest.mark.parametrize("part", ["ха", "ah", "ja", "ha", "haha ", "lo", ":)", "😂", "a", "!", "wk", "5", ". "])

@@ -81,7 +81,9 @@ def test_in_public_the_cookie_is_secure_and_nobody_becomes_admin_by_being_first(
 
 def test_another_host_is_not_served(house: House) -> None:
     browser = house.person().browser
-    assert browser.get("/", headers={"Host": "evil.example"}).status_code == 400
+    for accept in ("text/html", "application/json"):
+        answer = browser.get("/", headers={"Host": "evil.example", "Accept": accept})
+        assert (answer.status_code, answer.text) == (400, "Bad Request.\n")
     assert browser.get("/", headers={"Host": "127.0.0.1:8000"}).status_code == 200
 
 

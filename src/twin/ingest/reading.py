@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -134,9 +135,17 @@ def _count(report: Report, batch: list[Message]) -> None:
         counter.update({name: count for name, count in counts.items() if name is not None})
     known = times if None not in times else [time for time in times if time is not None]
     if known:
-        first, last = min(known), max(known)
-        report.first = min(report.first or first, first)
-        report.last = max(report.last or last, last)
+        first, last = _span(known)
+        report.first, report.last = _span([first, last, report.first or first, report.last or last])
+
+
+def _span(times: list[datetime]) -> tuple[datetime, datetime]:
+    """The earliest and the latest; where only some say their offset, the others are read as UTC."""
+    try:
+        return min(times), max(times)
+    except TypeError:
+        ordered = sorted(times, key=lambda time: time if time.tzinfo else time.replace(tzinfo=UTC))
+        return ordered[0], ordered[-1]
 
 
 def _nothing(reading: Reading) -> str:

@@ -54,7 +54,10 @@ def answer_time(messages: Iterable[Message], owners: Collection[str]) -> float |
         if message.sent_at is None or message.sender is None:
             continue
         if message.sender in owners or message.sender_id in owners:
-            wait = (message.sent_at - asked.pop(chat)).total_seconds() if chat in asked else -1.0
+            before = asked.pop(chat, None)
+            # Of a message with an offset and one without, nobody knows how far they are apart.
+            known = before is not None and (before.tzinfo is None) == (message.sent_at.tzinfo is None)
+            wait = (message.sent_at - before).total_seconds() if before and known else -1.0
             waits += [wait] if 0 <= wait <= _SILENCE_S else []
         else:
             asked[chat] = message.sent_at
