@@ -140,6 +140,23 @@ def test_records_that_do_not_answer_for_a_moment_lose_no_run(queue: Queue, tmp_p
     assert records.run("r1").state is RunState.DONE
 
 
+def test_who_waits_can_be_cancelled_while_another_is_under_way(queue: Queue, tmp_path: Path) -> None:
+    behave(tmp_path, Stage.TRAIN, "slow")
+    records = stage_process.records(tmp_path)
+    first, second = run(tmp_path), run(tmp_path, "r2", after=1)
+    queue.submit(first)
+    queue.submit(second)
+    with worker(tmp_path) as process:
+        try:
+            until(lambda: "train r1" in stage_process.noted(tmp_path))
+            queue.cancel(second)
+            until(lambda: records.run("r2").state is RunState.CANCELLED)
+            assert records.run("r1").state is RunState.RUNNING
+            assert queue.waiting() == ["r1"]
+        finally:
+            process.kill()
+
+
 def test_processes_see_the_settings(queue: Queue, tmp_path: Path) -> None:
     queue.submit(run(tmp_path))
     script = "import os, sys; sys.exit(os.environ.get('TWIN_HOME'))"

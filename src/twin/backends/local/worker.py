@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,12 @@ class Queue:
 
     def cancelled(self, run_id: str) -> bool:
         return self._wish(run_id).exists()
+
+    def drop_cancelled(self, *, but: str) -> None:
+        """End the runs that are not wanted any more, except the one that is under way. For the worker."""
+        for wish in self._folder.glob("*.cancel"):
+            if wish.stem != but:
+                self.finish(wish.stem, RunState.CANCELLED)
 
     @contextmanager
     def working(self) -> Generator[bool]:
@@ -175,6 +181,8 @@ class Worker:
         ):
             try:
                 while child.poll() is None and not stop.is_set() and not self._queue.cancelled(run.id):
+                    with suppress(UnavailableError):  # the stage under way is worth more than the order
+                        self._queue.drop_cancelled(but=run.id)
                     time.sleep(TICK_S / 4)
             finally:
                 _end(child)
