@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from twin.base.keras import keras
 from twin.base.rows import Batch
 
-_CHUNK = 64
-"""Places for which the output layer is computed at once: 64 x 262,144 scores are 67 MB."""
+_BLOCK = 4096
+"""Words of the vocabulary that the output layer computes at once: large enough for a fast product, 10 MB of weights."""
 
 
 def hidden_states(backbone: Any, tokens: Any, segments: Any, *, frozen_below: int = 0, remat: bool = False) -> Any:
@@ -61,28 +61,17 @@ def predicted_nats(backbone: Any, batch: Batch, *, frozen_below: int = 0, remat:
 def token_losses(states: Any, embedding: Any, targets: Any) -> Any:
     """Nats for each predicted token, (places,), of hidden states (places, hidden) under the tied embedding.
 
-    The embedding is frozen, so that the gradient with respect to the states can be taken on the way: the scores of
-    a few places exist at a time and are computed once, not twice.
+    One block of the vocabulary exists at a time: its scores go into a running softmax and are forgotten. The
+    embedding is frozen, so that the gradient with respect to the states, which is the expected embedding minus the
+    wanted one, is summed up on the same way, and no score is computed twice.
+
+    Source: the running softmax of Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
     """
-    return jax.lax.map(lambda part: _losses(part[0], embedding, part[1]), (_chunks(states), _chunks(targets))).reshape(
-        -1
-    )
+    return _losses(states, embedding, targets, expect=False)[0]
 
 
 def _forward(states: Any, embedding: Any, targets: Any) -> Any:
-    def both(part: Any) -> Any:
-        chunk, wanted = part
-        # The gradient of cross entropy: expected embedding minus the wanted one.
-        scores = _scores(chunk, embedding)
-        top = jnp.max(scores, -1, keepdims=True)
-        exps = jnp.exp(scores - top)
-        total = exps.sum(-1, keepdims=True)
-        own = jnp.take_along_axis(scores, wanted[:, None], 1)
-        gradient = (exps / total).astype(embedding.dtype) @ embedding - embedding[wanted]
-        return (jnp.log(total) + top - own)[:, 0], gradient
-
-    losses, gradients = jax.lax.map(both, (_chunks(states), _chunks(targets)))
-    return losses.reshape(-1), gradients.reshape(states.shape)
+    return _losses(states, embedding, targets, expect=True)
 
 
 def _backward(gradients: Any, upstream: Any) -> Any:
@@ -92,15 +81,30 @@ def _backward(gradients: Any, upstream: Any) -> Any:
 token_losses.defvjp(_forward, _backward)
 
 
-def _losses(states: Any, embedding: Any, targets: Any) -> Any:
-    scores = _scores(states, embedding)
-    own = jnp.take_along_axis(scores, targets[:, None], 1)[:, 0]
-    return jax.nn.logsumexp(scores, -1) - own
+def _losses(states: Any, embedding: Any, targets: Any, *, expect: bool) -> tuple[Any, Any]:
+    """The losses, and their gradients with respect to the states where `expect`."""
+    count, hidden = states.shape
+    wanted = embedding[targets]
 
+    def add(so_far: Any, block: Any) -> Any:
+        top, total, expected = so_far
+        scores = jnp.matmul(states, block.T, preferred_element_type=jnp.float32)
+        higher = jnp.maximum(top, scores.max(-1))
+        exps = jnp.exp(scores - higher[:, None])
+        shrink = jnp.exp(top - higher)
+        total = total * shrink + exps.sum(-1)
+        if expect:
+            added = jnp.matmul(exps.astype(block.dtype), block, preferred_element_type=jnp.float32)
+            expected = expected * shrink[:, None] + added
+        return (higher, total, expected), None
 
-def _scores(states: Any, embedding: Any) -> Any:
-    return jnp.matmul(states, embedding.T, preferred_element_type=jnp.float32)
-
-
-def _chunks(values: Any) -> Any:
-    return values.reshape(-1, min(_CHUNK, values.shape[0]), *values.shape[1:])
+    start = (jnp.full(count, -jnp.inf), jnp.zeros(count), jnp.zeros((count, hidden) if expect else ()))
+    blocks, rest = divmod(embedding.shape[0], _BLOCK)
+    whole = embedding[: blocks * _BLOCK].reshape(blocks, _BLOCK, hidden)
+    state, _ = jax.lax.scan(add, start, whole)
+    if rest:
+        state, _ = add(state, embedding[blocks * _BLOCK :])
+    top, total, expected = state
+    own = (states.astype(jnp.float32) * wanted.astype(jnp.float32)).sum(-1)
+    gradients = (expected / total[:, None] - wanted).astype(states.dtype) if expect else None
+    return jnp.log(total) + top - own, gradients

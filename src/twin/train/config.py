@@ -37,7 +37,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     epochs: float = 2.0
     length: int = 256
-    rows: int = 4
+    rows: int = 2
     accumulate: int = 1
     patience: int = 3
     evaluations: int = 4
