@@ -84,7 +84,7 @@ translations: $(VENV)/dev.stamp ## Bring the catalogues up to date with the text
 	@cd src/twin/web && pybabel=$(CURDIR)/$(BIN)/pybabel && pot=$$(mktemp) && \
 	$$pybabel -q extract -F translations/babel.cfg --no-location --sort-output -o $$pot . && \
 	$$pybabel -q update --no-fuzzy-matching --omit-header --width=118 -i $$pot -d translations && \
-	$$pybabel -q compile -d translations && rm $$pot
+	$$pybabel -q compile -f -d translations && rm $$pot
 
 fuzz-parse: $(VENV)/dev.stamp ## Damage exports for five minutes and read them
 	@$(BIN)/python -m tests.fuzz_parse $(ARGS)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -124,6 +124,25 @@ class Platform:
 
     def chat(self, base: str) -> ChatModel:
         """Who answers for the twins on a base model; an adapter's id is that of its run. Loads nothing yet."""
+        return self._chat(base)
+
+    def load(self, twins: Iterable[Twin]) -> None:
+        """Begin to load who answers for these twins, so that nobody waits for the first reply."""
+        adapters: dict[str, list[str]] = {}
+        for twin in twins:
+            adapters.setdefault(twin.base, []).extend([twin.run_id] if twin.run_id else [])
+        for base, run_ids in adapters.items():
+            self._chat(base).load(*run_ids)
+
+    def forget(self, twin: Twin, run_ids: Iterable[str]) -> None:
+        """Drop the adapters of a twin's runs from memory."""
+        with self._lock:
+            chat = self._chats.get(twin.base)
+        if chat:
+            for run_id in run_ids:
+                chat.forget(run_id)
+
+    def _chat(self, base: str) -> "LlamaChat | VllmChat":
         with self._lock:
             if base not in self._chats:
                 self._chats[base] = self._open_chat(base)

@@ -147,7 +147,7 @@ class House:
         """Until everything that was put off is done: both workers of the pool meet here."""
         meeting = threading.Barrier(2)
         for met in [self.site.jobs.submit(meeting.wait) for _ in range(2)]:
-            met.result(60)
+            met.result(300)
 
 
 def held_out(number: int) -> Example:

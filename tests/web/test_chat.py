@@ -10,8 +10,10 @@ from tests.web.conftest import House, Person
 
 from twin.domain.examples import Role, Split
 from twin.domain.jsonl import read_examples
+from twin.domain.runs import RunState
 from twin.domain.twins import Twin
 from twin.pipeline import keys
+from twin.serve import memory
 from twin.web import talk
 from twin.web.store.conversations import ChatMessage, Said, branch
 
@@ -207,3 +209,41 @@ def test_a_share_is_used_up(house: House, ana: Person, twin: Twin) -> None:
         assert house.site.store.invitations.use(share.token)
     refused = guest.post(f"{path}/messages", {"text": "more"}, status=400)
     assert "used up" in refused.text
+
+
+def test_the_page_says_when_the_adapter_takes_over(house: House, ana: Person, twin: Twin) -> None:
+    store = house.site.store.conversations
+    talk_id = begin(ana, twin)
+    found = store.get(talk_id)
+    assert found
+    assert seen(house, talk_id)[-1].adapter == twin.run_id
+    assert "takeover" not in ana.get(f"/conversations/{talk_id}")
+    # Before the training the base had answered; after it, another version was chosen.
+    first = store.say(found, Said.PERSON, ["hi"], parent=None, now=house.clock())
+    assert first
+    early = store.say(found, Said.TWIN, ["yo"], parent=first.id, adapter="", now=house.clock())
+    assert early
+    ana.post(f"/conversations/{talk_id}/messages", {"text": "and now?"})
+    page = ana.get(f"/conversations/{talk_id}")
+    assert page.count("in its own voice: the training is done") == 1
+    assert page.index("yo</p>") < page.index("in its own voice") < page.index(f"m-{seen(house, talk_id)[-1].id}")
+    house.version(twin)
+    ana.post(f"/conversations/{talk_id}/messages", {"text": "and now?"})
+    assert ana.get(f"/conversations/{talk_id}").count("another version of it answers") == 1
+
+
+def test_a_twin_in_training_follows_its_run(house: House, ana: Person, twin: Twin) -> None:
+    run = house.platform.records.run(twin.run_id or "")
+    past = house.platform.scratch / "memory.db"
+    memory.write(past, [])
+    house.platform.objects.put(keys.run(run) + keys.MEMORY, past)
+    house.platform.records.save(replace(twin, run_id=None))
+    house.platform.records.save(replace(run, state=RunState.RUNNING))
+    page = ana.get(f"/twins/{twin.id}/chat")
+    assert "not trained yet" in page
+    assert f"/runs/{run.id}/events" in page
+    house.platform.records.save(replace(run, state=RunState.DONE))
+    answer = ana.browser.get(f"/twins/{twin.id}/runs/{run.id}/events")
+    assert 'event: over\ndata: "done"' in answer.text
+    house.platform.records.save(twin)
+    assert "not trained yet" not in ana.get(f"/twins/{twin.id}/chat")

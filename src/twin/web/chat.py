@@ -7,13 +7,14 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from twin.domain.runs import Run
 from twin.domain.twins import Twin
 from twin.errors import TwinError
 from twin.web import access, limits, talk
 from twin.web.access import public
 from twin.web.faults import log_fault
 from twin.web.site import site
-from twin.web.store.conversations import ChatMessage, Conversation, Said, branch
+from twin.web.store.conversations import ChatMessage, Conversation, Said, branch, takeovers
 from twin.web.store.corrections import Correction
 
 pages = Blueprint("chat", __name__)
@@ -157,6 +158,7 @@ def first_message(twin: Twin, owner: str) -> AnyResponse:
 def page(twin: Twin, found: Conversation | None, *, searched: str = "", owner: str = "") -> str:
     """The page of a conversation, or of one that is about to begin, which will be `owner`'s."""
     store = site().store
+    site().awake.soon([twin])
     owner = owner or (found.owner if found else access.account().id)
     return render_template(
         "chat/page.html",
@@ -165,6 +167,7 @@ def page(twin: Twin, found: Conversation | None, *, searched: str = "", owner: s
         listed=store.conversations.listed(twin.id, owner, containing=searched),
         searched=searched,
         guest=guest_token(owner),
+        growing=_growing(twin),
         **_thread(twin, found),
     )
 
@@ -173,12 +176,20 @@ def guest_token(owner: str) -> str | None:
     return owner.split(":")[1] if owner.startswith("guest:") else None
 
 
+def _growing(twin: Twin) -> Run | None:
+    """The run whose adapter takes over from the base, while there is none."""
+    runs = [] if twin.run_id else site().platform.records.runs(twin.id)
+    return runs[-1] if runs and not runs[-1].state.final else None
+
+
 def _thread(twin: Twin, found: Conversation | None) -> dict[str, object]:
     if found is None:
-        return {"seen": [], "corrected": {}, "corrections_waiting": 0}
+        return {"seen": [], "corrected": {}, "corrections_waiting": 0, "takeovers": {}}
     store = site().store
+    seen = branch(store.conversations.messages(found.id), found.leaf)
     return {
-        "seen": branch(store.conversations.messages(found.id), found.leaf),
+        "seen": seen,
+        "takeovers": takeovers(seen),
         "corrected": store.corrections.texts(twin.id),
         "corrections_waiting": store.corrections.waiting(twin.id),
     }

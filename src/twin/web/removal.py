@@ -71,11 +71,13 @@ def account() -> Response | tuple[str, int]:
 def delete_twin(here: Site, found: Twin) -> None:
     """Delete a twin everywhere, at once. Raises BusyError where its training does not stop."""
     platform = here.platform
+    run_ids = [run.id for run in platform.records.runs(found.id)]
     for upload in here.store.uploads.of_twin(found.id):
         shutil.rmtree(folder(here, upload.id), ignore_errors=True)
     deletion.delete(
         found, objects=platform.objects, records=platform.records, runner=platform.runner, folder=platform.scratch
     )
+    platform.forget(found, run_ids)
     here.keys.forget(found.id)
     here.store.forget_twin(found.id)
 

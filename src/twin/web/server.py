@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flask import Flask
 from waitress.server import create_server
 
+from twin.domain.twins import LOCAL_USER
 from twin.errors import SettingsError
 from twin.platform import Platform
 from twin.web import training
@@ -52,7 +53,7 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
     # Requests that wait for a moment are no news, and their number says nothing that the admin page does not.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     stop = threading.Event()
-    helpers = [threading.Thread(target=_tell, args=(app, stop), name="mail")]
+    helpers = [threading.Thread(target=_look, args=(app, stop), name="look")]
     if worker and (found := platform.worker):
         helpers.append(threading.Thread(target=found.work, args=(stop,), name="worker"))
     for helper in helpers:
@@ -73,11 +74,14 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(app: Flask, stop: threading.Event) -> None:
-    """Mail those whose twin is ready."""
-    while not stop.wait(LOOK_S):
-        try:
-            with app.app_context():
-                training.tell_who_waits(app.extensions["twin"])
-        except Exception as error:  # noqa: BLE001  the next round may do better
-            log_fault(error)
+def _look(app: Flask, stop: threading.Event) -> None:
+    """Load the twins that can answer; then, as soon as one is ready, load it too and mail those who wait for it."""
+    here = app.extensions["twin"]
+    with app.app_context():
+        here.later(lambda: here.awake.begin({LOCAL_USER, *(one.id for one in here.store.accounts.all())}))
+        while not stop.wait(LOOK_S):
+            try:
+                here.awake.look()
+                training.tell_who_waits(here)
+            except Exception as error:  # noqa: BLE001  the next round may do better
+                log_fault(error)

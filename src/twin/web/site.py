@@ -16,6 +16,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from twin.base import models
 from twin.base.vocabulary import Vocabulary
 from twin.platform import Platform
+from twin.web.awake import Awake
 from twin.web.faults import log_fault
 from twin.web.keys import Keys
 from twin.web.mail import Mailer
@@ -64,6 +65,10 @@ class Site:
     def admins(self) -> frozenset[str]:
         listed = self.platform.settings.admins.split(",")
         return frozenset(email.strip().casefold() for email in listed if email.strip())
+
+    @cached_property
+    def awake(self) -> Awake:
+        return Awake(self.platform, self.later)
 
     def later(self, job: Callable[..., object], *arguments: object) -> None:
         """Do something after the page; a fault in it is noted."""

@@ -55,4 +55,12 @@ def reply(here: Site, twin: Twin, conversation: Conversation, asked: ChatMessage
         bubbles = [text.strip() for text in texts if text.strip()]
         if bubbles or complete:
             remembered = [exchange.lines(voice.speaker) for exchange in made.drew_on]
-            store.say(conversation, Said.TWIN, bubbles, parent=asked.id, remembered=remembered, now=here.now())
+            store.say(
+                conversation,
+                Said.TWIN,
+                bubbles,
+                parent=asked.id,
+                remembered=remembered,
+                adapter=voice.adapter or "",
+                now=here.now(),
+            )

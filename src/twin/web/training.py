@@ -49,14 +49,14 @@ class Look:
     Attributes:
         now: the newest progress of each stage that has begun.
         figures: the newest of each figure of the training.
-        notes: what was said in sentences, newest first; samples among them.
+        notes: what was told in sentences, newest first; sample replies among them.
         ahead: runs that are done before this one; None where it does not wait.
     """
 
     run: Run
     now: dict[Stage, Progress]
     figures: dict[str, float]
-    notes: list[str]
+    notes: list[Progress]
     curve: Curve | None
     ahead: int | None
 
@@ -91,7 +91,7 @@ def live(twin_id: str) -> AnyResponse | str:
 
 @pages.get("/twins/<twin_id>/runs/<run_id>/events")
 def stream(twin_id: str, run_id: str) -> Response:
-    """Server-sent events: `look` with the drawn part of the page, and `over` when nothing more will come."""
+    """Server-sent events: `look` with the drawn part of the page, and `over` with the state that it ended in."""
     twin = access.own_twin(twin_id)
     run = access.own_run(twin, run_id)
     return Response(stream_with_context(_events(site(), twin, run)), mimetype="text/event-stream")
@@ -175,7 +175,7 @@ def _events(here: Site, twin: Twin, run: Run) -> Iterator[str]:
             if run.state.final:
                 break
             time.sleep(LOOK_S if not current_app.testing else 0.05)
-    yield _event("over", "")
+    yield _event("over", run.state)
 
 
 def _event(name: str, data: str) -> str:
@@ -186,13 +186,13 @@ def _look(here: Site, run: Run, folder: Path) -> Look:
     told: list[Event] = events(here.platform.objects, run, scratch=folder)
     now: dict[Stage, Progress] = {}
     figures: dict[str, float] = {}
-    notes: list[str] = []
+    notes: list[Progress] = []
     for _at, progress in told:
         now[progress.stage] = progress
         if progress.stage is Stage.TRAIN:
             figures.update(progress.figures or {})
         if progress.note:
-            notes.append(progress.note)
+            notes.append(progress)
     return Look(run, now, figures, notes[::-1][:12], curve(told), _ahead(here, run))
 
 

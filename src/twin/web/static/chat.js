@@ -187,4 +187,15 @@ thread.addEventListener("click", (event) => {
   const bubbles = [...copy.closest("li").querySelectorAll(".bubble")].map((one) => one.textContent);
   navigator.clipboard.writeText(bubbles.join("\n"));
 });
+const grown = document.getElementById("grown");
+if (grown) {
+  // In training: say when its own voice takes over.
+  const source = new EventSource(grown.dataset.events);
+  source.addEventListener("over", (event) => {
+    source.close();
+    if (JSON.parse(event.data) !== "done") return;
+    grown.textContent = grown.dataset.sentence;
+    document.getElementById("untrained")?.remove();
+  });
+}
 down();

@@ -50,6 +50,7 @@ class ChatMessage:
         bubbles: a twin answers in several; none where it said nothing.
         remembered: past exchanges that the reply was given.
         rating: 1 thumbs up, -1 thumbs down, 0 none.
+        adapter: the run whose adapter said it; "" for the base without one; None where nobody noted it.
     """
 
     id: str
@@ -60,6 +61,7 @@ class ChatMessage:
     remembered: list[str]
     rating: int
     created_at: datetime
+    adapter: str | None = None
 
 
 class Seen(NamedTuple):
@@ -114,11 +116,12 @@ class Conversations:
         *,
         parent: str | None,
         remembered: Sequence[str] = (),
+        adapter: str | None = None,
         now: datetime,
     ) -> ChatMessage | None:
         """Add a message after `parent` and look at it; None where the conversation was deleted meanwhile."""
         clean = tuple(bubble.replace(_BETWEEN, " ") for bubble in bubbles)
-        message = ChatMessage(uuid4().hex, conversation.id, parent, role, clean, list(remembered), 0, now)
+        message = ChatMessage(uuid4().hex, conversation.id, parent, role, clean, list(remembered), 0, now, adapter)
         with self._database.write() as connection:
             moved = connection.execute(
                 update(CONVERSATIONS)
@@ -190,6 +193,18 @@ def branch(messages: dict[str, ChatMessage], leaf: str | None) -> list[Seen]:
         seen.append(Seen(message, tuple(children[message.parent])))
         leaf = message.parent
     return seen[::-1]
+
+
+def takeovers(seen: Sequence[Seen]) -> dict[str, str]:
+    """The replies with which another adapter took over, and the one before it: "" for the base without one."""
+    found: dict[str, str] = {}
+    before: str | None = None
+    for message, _ in seen:
+        if message.adapter is not None:
+            if before is not None and message.adapter != before:
+                found[message.id] = before
+            before = message.adapter
+    return found
 
 
 def _message(values: dict[str, Any]) -> ChatMessage:

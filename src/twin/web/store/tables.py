@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, Table, Text, Un
 from twin.backends.local.database import Instant
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0001"
+HEAD = "0002"
 VERSION_TABLE = "web_version"
 
 META = MetaData()
@@ -59,6 +59,7 @@ MESSAGES = Table(
     Column("remembered", JSON, nullable=False),
     Column("rating", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("adapter", Text),
 )
 
 CORRECTIONS = Table(
