@@ -13,7 +13,7 @@ from twin.likeness.figures import Figure
 from twin.likeness.models import Sampled
 from twin.likeness.page import render
 from twin.likeness.report import Sample
-from twin.likeness.sentences import TOO_LITTLE, verdicts
+from twin.likeness.sentences import NOT_REDACTED, TOO_LITTLE, verdicts
 from twin.likeness.style import panel
 from twin.likeness.terminal import show
 
@@ -127,3 +127,11 @@ def test_the_terminal_shows_figures_panel_and_replies() -> None:
 
 def test_brackets_in_a_name_are_no_markup() -> None:
     assert "[red]Ida[/]" in printed(replace(WHOLE, speaker="[red]Ida[/]"))
+
+
+def test_it_says_that_redaction_was_switched_off() -> None:
+    off = replace(WHOLE, account=Account(100, redacted=False))
+    for shown in (printed, render):
+        assert NOT_REDACTED in " ".join(shown(off).split())
+        assert NOT_REDACTED not in " ".join(shown(WHOLE).split())
+    assert Report.from_json(off.to_json()).account == off.account

@@ -104,6 +104,17 @@ def test_pseudonyms_stay_the_same_in_the_next_run(given_chat: Place, tmp_path: P
     assert not names & {"Zebediah", "Aurelia"}
 
 
+def test_redaction_is_off_for_the_run_that_says_so_and_for_no_other(given_chat: Place) -> None:
+    told: dict[str, bool] = {}
+    for run_id, options in (("r1", {"redact": "no"}), ("r2", {})):
+        given_chat.submit(run_id, **options)
+        details = do(given_chat, Stage.INGEST, Stage.PREPARE, run_id=run_id)[Stage.PREPARE]
+        told[run_id] = bool(details["redacts"])
+        assert ("Zebediah" in fetched(given_chat, keys.EXAMPLES, run_id).read_text("utf-8")) is (run_id == "r1")
+        assert (b"Zebediah" in fetched(given_chat, keys.MEMORY, run_id).read_bytes()) is (run_id == "r1")
+    assert told == {"r1": False, "r2": True}
+
+
 def test_a_mapping_of_another_version_stops_no_run(given_chat: Place) -> None:
     given_chat.submit()
     (given_chat.folder / "mapping").write_text('{"version": 0}')

@@ -40,9 +40,18 @@ class Duration(click.ParamType[float]):
 )
 @click.option("--budget", type=Duration(), help="How long the whole run may take, like 30m.")
 @click.option("--max-messages", type=click.IntRange(min=1), help="Learn from the newest so many messages only.")
+@click.option(
+    "--no-redact", is_flag=True, help="Train on other people's names and numbers as they are, without pseudonyms."
+)
 @click.pass_obj
 def run(
-    invocation: Invocation, *, name: str, begin: str | None, budget: float | None, max_messages: int | None
+    invocation: Invocation,
+    *,
+    name: str,
+    begin: str | None,
+    budget: float | None,
+    max_messages: int | None,
+    no_redact: bool,
 ) -> None:
     """Train the twin NAME. Stopped with Ctrl-C, or broken off, the same command goes on where it was."""
     options: dict[str, str] = {}
@@ -50,6 +59,12 @@ def run(
         options["budget_s"] = f"{budget:g}"
     if max_messages is not None:
         options["max_messages"] = str(max_messages)
+    if no_redact:
+        options["redact"] = "no"
+    if set(options) - {"budget_s"} and begin in STAGES[STAGES.index("train") :]:
+        raise click.UsageError(
+            f"What the chats are prepared like cannot change with --from {begin}. Use --from prepare."
+        )
     train(invocation, invocation.twin(name), options, begin=begin)
     click.echo(f"Now talk with it: twin chat {name}")
 

@@ -51,6 +51,8 @@ def _print_twins(invocation: Invocation, twins: "list[tuple[Twin, list[Run]]]") 
 def _print_runs(invocation: Invocation, twin: "Twin", runs: "list[Run]") -> None:
     from rich.table import Table
 
+    from twin.pipeline.runs import redacts
+
     out = invocation.out
     out.print(f"{twin.name}, the twin of {', '.join(twin.speakers)}, on {twin.base}")
     table = Table(box=None, pad_edge=False)
@@ -59,6 +61,8 @@ def _print_runs(invocation: Invocation, twin: "Twin", runs: "list[Run]") -> None
     for run in runs:
         figures = ", ".join(f"{name} {value:,.4g}" for name, value in run.figures.items())
         current = " (answers)" if run.id == twin.run_id else ""
+        if not redacts(twin, run):
+            current += ", without redaction"
         table.add_row(
             f"{run.created_at.astimezone():%Y-%m-%d %H:%M}", run.id[:8], describe(invocation, run) + current, figures
         )

@@ -32,7 +32,9 @@ def _kept(out: "Console", details: dict[str, Any]) -> None:
     if details["dropped"]:
         reasons = sorted(details["dropped"].items(), key=lambda item: -item[1])
         out.print("Left out: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons) + ".")
-    if details["redacted"]:
+    if not details.get("redacts", True):
+        out.print("Nothing of other people was replaced, as you asked for.")
+    elif details["redacted"]:
         kinds = sorted(details["redacted"].items(), key=lambda item: -item[1])
         out.print("Replaced, of other people: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds) + ".")
 

@@ -8,7 +8,7 @@ from twin.likeness import plots
 from twin.likeness.leakage import ALTERNATIVES, NEVER_LEARNT
 from twin.likeness.plots import Row
 from twin.likeness.report import Report, Sample
-from twin.likeness.sentences import SPEAKERS, TOO_LITTLE, verdicts
+from twin.likeness.sentences import NOT_REDACTED, SPEAKERS, TOO_LITTLE, verdicts
 from twin.likeness.style import NUMBERS
 
 _STYLE = """
@@ -215,6 +215,7 @@ def _account(report: Report) -> str:
     ]
     body = "".join(_row(what, [f"{count:,}"]) for what, count in rows)
     words = "Messages, and what of other people was replaced in them by invented names and numbers before training."
+    words = words if account.redacted else NOT_REDACTED
     return _section("What became of the chat", words, f'<div class="scroll"><table><tbody>{body}</tbody></table></div>')
 
 

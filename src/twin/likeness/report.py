@@ -24,13 +24,18 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of the chat on its way to the examples. Counts only."""
+    """What became of the chat on its way to the examples. Counts only.
+
+    Attributes:
+        redacted: False where the owner switched the pseudonyms of other people off.
+    """
 
     messages: int = 0
     kept: int = 0
     owner_messages: int = 0
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     replaced: dict[str, int] = field(default_factory=dict[str, int])
+    redacted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ SPEAKERS = {
 """What a person calls those who are compared."""
 
 
+NOT_REDACTED = "Redaction was switched off: names and numbers of other people were trained on as they are."
+
+
 class Verdict(NamedTuple):
     """One measure: its name, its figure as text, and what it means. `measure` is its name in the JSON."""
 

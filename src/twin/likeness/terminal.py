@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twin.likeness.report import Report, Sample
-from twin.likeness.sentences import SPEAKERS, TOO_LITTLE, verdicts
+from twin.likeness.sentences import NOT_REDACTED, SPEAKERS, TOO_LITTLE, verdicts
 from twin.likeness.style import NUMBERS
 
 _WIDTH = 24
@@ -26,6 +26,8 @@ def render(report: Report, *, samples: int = 3) -> RenderableType:
     if "person" in report.panels and "twin" in report.panels:
         parts.append(_panel(report))
     parts += [_sample(sample, report.speaker) for sample in report.samples[:samples]]
+    if report.account and not report.account.redacted:
+        parts.append(Text(NOT_REDACTED, style="yellow"))
     if not report.full:
         parts.append(Text("twin report --full measures choice, style and secrets as well.", style="dim"))
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))

@@ -104,6 +104,7 @@ def _account(work: Work) -> Account:
         owner_messages=details["owner_messages"],
         dropped=details["dropped"],
         replaced=details["redacted"],
+        redacted=details.get("redacts", True),
     )
 
 

@@ -18,7 +18,7 @@ def start(
     A run that was broken off is gone on with where the same is asked of it, or nothing in particular.
 
     Args:
-        options: what is asked of the run: `budget_s`, `max_messages`.
+        options: what is asked of the run: `budget_s`, `max_messages`, `redact` (`no` leaves everybody's names).
         begin: the first stage that is done anew; those before it are taken from the last run that did them. The
             first of all makes a run of its own, whatever was broken off.
 
@@ -49,6 +49,11 @@ def start(
     records.save(run)
     runner.submit(run)
     return run, False
+
+
+def redacts(twin: Twin, run: Run) -> bool:
+    """Whether a run gives third parties pseudonyms: always, unless its owner said no, for the twin or for this run."""
+    return "no" not in (twin.options.get("redact"), run.options.get("redact"))
 
 
 def _asked(run: Run) -> dict[str, str]:

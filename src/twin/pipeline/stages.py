@@ -12,6 +12,7 @@ from twin.domain.messages import Message
 from twin.domain.runs import Stage
 from twin.errors import DataError, NotFoundError
 from twin.pipeline import keys, message_lines, uploads
+from twin.pipeline.runs import redacts
 from twin.pipeline.work import Outcome, StageFunction, Work
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def prepare(work: Work) -> Outcome:
         "examples": {split.value: prepared.count(split) for split in Split},
         "corrections": len(corrections),
         "dropped": dict(prepared.dropped),
+        "redacts": redacts(work.twin, work.run),
         "redacted": {kind.value: count for kind, count in redactor.counts.items()},
         "partner": _partner(prepared.examples),
     }
@@ -206,15 +208,16 @@ def _redactor(work: Work, messages: list[Message]) -> "Redactor":
     from twin.prepare.redact import Redactor
 
     mapping = work.scratch / "redaction.json"
+    enabled = redacts(work.twin, work.run)
     try:
         work.objects.get(keys.redaction(work.twin.id), mapping)
-        redactor = Redactor.from_json(mapping.read_text("utf-8"))
+        redactor = Redactor.from_json(mapping.read_text("utf-8"), enabled=enabled)
     except (NotFoundError, DataError):
         # None yet, or one that another version of twin wrote: the seed gives mostly the same pseudonyms again.
         redactor = Redactor(
             owners=work.twin.speakers,
             seed=int.from_bytes(work.twin.id.encode()[:8]),
-            enabled=work.twin.options.get("redact") != "no",
+            enabled=enabled,
         )
     redactor.add(messages)
     return redactor

@@ -267,7 +267,6 @@ class Redactor:
                 "seed": self._seed,
                 "home": self._home,
                 "regions": self._regions,
-                "enabled": self._enabled,
                 "pseudonyms": {kind.value: known for kind, known in self._pseudonyms.items() if known},
                 "people": self._people,
                 "names": sorted(set(self._known)),
@@ -277,7 +276,7 @@ class Redactor:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str, *, enabled: bool = True) -> Self:
         """The redactor that `to_json` described. Raises DataError."""
         try:
             data: dict[str, Any] = json.loads(text)
@@ -285,7 +284,7 @@ class Redactor:
                 raise DataError(
                     f"The redaction mapping has version {data['version']}, not {_VERSION}. Run `prepare` anew."
                 )
-            redactor = cls(owners=data["owners"], seed=data["seed"], regions=data["regions"], enabled=data["enabled"])
+            redactor = cls(owners=data["owners"], seed=data["seed"], regions=data["regions"], enabled=enabled)
             redactor._home = data["home"]
             redactor._people = data["people"]
             redactor._stand_ins = data["forms"]
