@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.conftest import lines
+from twin.backends.local.database import Database
+from twin.backends.local.records import SqlRecordStore
 from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import LOCAL_USER, Twin
 from twin.pipeline import keys, runs, uploads
@@ -29,7 +31,10 @@ TIMES = {"at", "seconds", "load_s", "tokens_per_s", "left_s", "updated_at", "cre
 def opened(home: Path, base: Path) -> Iterator[Platform]:
     """The platform of an installation."""
     with Platform(Settings(home=str(home), base=str(base))) as platform:
+        database = Database(platform.settings.records_address)
+        platform.__dict__["records"] = SqlRecordStore(database)
         yield platform
+        database.close()
 
 
 def furnish(home: Path, base: Path) -> None:
@@ -39,7 +44,8 @@ def furnish(home: Path, base: Path) -> None:
         chat = Path(folder, "kitchen.txt")
         chat.write_text(lines("Nora Quill", "Otto", 30), "utf-8")
         uploads.add_path(platform.objects, TWIN, chat)
-        run = Run(RUN, TWIN, RunState.QUEUED, created_at=NOON, updated_at=NOON)
+        # A budget that binds nothing but the number of replies that are measured.
+        run = Run(RUN, TWIN, RunState.QUEUED, created_at=NOON, updated_at=NOON, options={"budget_s": "90"})
         platform.records.save(run)
         platform.runner.submit(run)
 

@@ -6,6 +6,7 @@ Reads one JSON object a line from standard input, and answers each with one: imp
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import traceback
@@ -61,11 +62,13 @@ class Stages:
         at: int = 0,
         error: int = 5,
         clock: bool = False,
+        memory_mb: int | None = None,
     ) -> Ended:
+        """Do a stage; see `faults.begin`. With `memory_mb`, it may take no more than that on top of what it has."""
         asked = {"home": str(home), "base": str(base), "stage": stage, "fault": fault, "at": at, "error": error}
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps({**asked, "clock": clock}) + "\n")
+        self._process.stdin.write(json.dumps({**asked, "clock": clock, "memory_mb": memory_mb}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
@@ -106,6 +109,9 @@ def _child(asked: dict[str, Any], pipe: int) -> None:
     os.dup2(devnull, 0)  # the commands that follow are not for this process
     if asked["clock"]:
         faults.let_the_clock_jump()
+    if asked["memory_mb"]:
+        has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (has + (asked["memory_mb"] << 20),) * 2)
     faults.begin(home, Fault(asked["fault"]) if asked["fault"] else None, at=asked["at"], error=asked["error"])
     try:
         installation.do(home, Path(asked["base"]), Stage(asked["stage"]))

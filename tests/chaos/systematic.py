@@ -9,7 +9,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,25 +92,43 @@ class Systematic:
         other = [name for name in expected if name != "state" and found.get(name) != expected[name]]
         return f"other than undisturbed: {', '.join(other)}" if other else None
 
+    @property
+    def stages(self) -> Stages:
+        return self._stages
+
+    @property
+    def base(self) -> Path:
+        return self._base
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """What an undisturbed run leaves at its end."""
+        return self._expected[Stage.PUBLISH]
+
+    def fresh(self, home: Path) -> None:
+        """An installation whose run waits, at `home`, which may be there but empty."""
+        shutil.copytree(self._folder / f"before-{Stage.INGEST}", home, dirs_exist_ok=True)
+
+    def other(self, home: Path) -> list[str]:
+        """What a run that is over left other than an undisturbed one."""
+        found = installation.left(home, self._base, list(Stage))
+        return [name for name, value in self.expected.items() if found.get(name) != value]
+
     def close(self) -> None:
         self._stages.close()
 
 
-def run(folder: Path, *, seconds: float | None, seed: int) -> Iterator[tuple[str, Counter[str]]]:
-    """Trials for some seconds, or all of them; problems as they come, then what was counted."""
-    systematic = Systematic(folder)
-    counts: Counter[str] = Counter()
-    try:
-        trials = systematic.trials(seed=None if seconds is None else seed)
-        end = time.monotonic() + (seconds or float("inf"))
-        for trial in trials:
-            if time.monotonic() > end:
-                break
-            problem = systematic.problem(trial)
-            counts[f"{trial.stage}"] += 1
-            if problem:
-                counts["lost"] += 1
-                yield f"{trial.stage}, operation {trial.at}, {trial.fault.name}: {problem}", counts
-    finally:
-        systematic.close()
-    yield "", counts
+def run(systematic: Systematic, *, seconds: float | None, seed: int, told: Callable[[str], None]) -> Counter[str]:
+    """Trials for some seconds, or all of them; problems are told. How many trials there were, and how many lost."""
+    counts: Counter[str] = Counter(lost=0)
+    trials = systematic.trials(seed=None if seconds is None else seed)
+    end = time.monotonic() + (seconds or float("inf"))
+    for trial in trials:
+        if time.monotonic() > end:
+            break
+        counts["faults"] += 1
+        counts[trial.stage] += 1
+        if problem := systematic.problem(trial):
+            counts["lost"] += 1
+            told(f"{trial.stage}, operation {trial.at}, {trial.fault.name}, error {trial.error}: {problem}")
+    return counts
