@@ -23,7 +23,7 @@ class TrainConfig:
         held_out: examples that it is measured on at most.
         budget_s: seconds that training may take, loading and compiling included; the number of steps follows from
             how long the first ones took. None for no bound.
-        dtype: what the model computes in; bfloat16 on accelerators.
+        dtype: what the model computes in. `twin.train.devices.suited` chooses it and `rows` for accelerators.
         remat: keep no activations within a block, at the price of computing them twice.
     """
 

@@ -12,6 +12,7 @@ from twin.base.keras import keras, linears
 from twin.base.lora import Lora
 from twin.base.rows import Batch
 from twin.train.config import TrainConfig
+from twin.train.devices import Devices
 
 
 class Flops(NamedTuple):
@@ -39,13 +40,14 @@ class Stepper:
     def __init__(self, backbone: Any, lora: Lora, *, config: TrainConfig, frozen_below: int) -> None:
         self._backbone = backbone
         self._lora = lora
-        self._frozen = [variable.value for variable in backbone.variables]
+        self._devices = Devices()
+        self._frozen = self._devices.spread(variable.value for variable in backbone.variables)
         self.optimizer: Any = keras.optimizers.AdamW(
             learning_rate=config.learning_rate, weight_decay=config.weight_decay, clipnorm=None
         )
         self.optimizer.build(lora.variables)
-        self.weights: list[Any] = [variable.value for variable in lora.variables]
-        self.state: list[Any] = [variable.value for variable in self.optimizer.variables]
+        self.weights: list[Any] = self._devices.copied(variable.value for variable in lora.variables)
+        self.state: list[Any] = self._devices.copied(variable.value for variable in self.optimizer.variables)
         rate = next(i for i, one in enumerate(self.optimizer.variables) if one is self.optimizer.learning_rate)
 
         def loss(weights: Any, frozen: Any, batch: Batch) -> Any:
@@ -71,7 +73,7 @@ class Stepper:
         total: Any = None
         losses: list[Any] = []
         for batch in group:
-            loss, gradients = self._gradient(self.weights, self._frozen, batch)
+            loss, gradients = self._gradient(self.weights, self._frozen, self._devices.dealt(batch))
             losses.append(loss)
             total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
         mean = [one / len(group) for one in total]
@@ -82,7 +84,8 @@ class Stepper:
         """Mean nats per token of the owner's own words."""
         nats = words = 0.0
         for batch in batches:
-            nats += float((np.asarray(self._judge(self.weights, self._frozen, batch)) * batch.words).sum())
+            judged = self._judge(self.weights, self._frozen, self._devices.dealt(batch))
+            nats += float((np.asarray(judged) * batch.words).sum())
             words += float(batch.words.sum())
         return nats / words
 
