@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve soak bench bench-train bench-choices bench-peers
+.PHONY: help setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve bench bench-train bench-choices bench-peers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,9 +59,6 @@ types: $(VENV)/dev.stamp ## Types
 bench-serve: $(VENV)/dev.stamp ## Decode speed, time to first word, memory and publishing of twins
 	@PYTHONPATH=. $(BIN)/python bench/serve.py $(ARGS)
 
-soak: $(VENV)/dev.stamp ## Ten thousand requests while twins come, go and break
-	@PYTHONPATH=. $(BIN)/python bench/serve.py --soak 10000
-
 bench: $(VENV)/dev.stamp ## Loading, training and decoding on this machine
 	@PYTHONPATH=. $(BIN)/python bench/machine.py
 
@@ -100,7 +97,8 @@ lock: ## Resolve the lock files anew (needs uv)
 	$(LOCK) requirements/oracles.in --extra train --extra chat --extra base -c requirements/dev.txt -o requirements/oracles.txt
 	echo 'trl>=1.16' | $(subst pyproject.toml,-,$(LOCK)) -c requirements/oracles.txt -o requirements/peers.txt
 
+include checks.mk
 include deploy/cloud.mk
 
 clean: ## Remove what the other targets made here
-	rm -rf $(VENV) $(CLOUD) .cache/emulators $(CHECKS) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) $(CLOUD) .cache/audit .cache/chaos .cache/emulators $(CHECKS) dist .pytest_cache .ruff_cache .hypothesis

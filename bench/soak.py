@@ -1,4 +1,4 @@
-"""Ten thousand requests to a tiny random model while twins come, go and break. `make soak` runs it.
+"""Ten thousand requests to a tiny random model while twins come, go and break. `make soak-serve` runs it.
 
 Eight threads ask; every tenth request first publishes, deletes or breaks a twin. Each reply must be the one that its
 twin gives alone, or a clear error. The last line is one JSON object.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 CACHE = Path(".cache/fuzz")
 TARGETS = ("parsers", "zips", "api", "forms")
-SLOW_S = 30
+SLOW_S = 60
 MEMORY_MB = 3000
 LONGEST = 16_384
 """Bytes of an input."""
@@ -82,7 +82,7 @@ def session(target: str, seconds: float) -> dict[str, object]:
     corpus.mkdir(parents=True, exist_ok=True)
     known = set(CACHE.glob(f"{target}-broken-*"))
     command = [sys.executable, "-m", "tests.fuzz", "--only", target, str(corpus), str(seeds())]
-    command += [f"-max_total_time={max(1, round(seconds))}", f"-timeout={SLOW_S}", f"-rss_limit_mb={MEMORY_MB}"]
+    command += [f"-max_total_time={max(1, round(seconds))}", f"-timeout={SLOW_S}", f"-report_slow_units={SLOW_S}", f"-rss_limit_mb={MEMORY_MB}"]
     command += [f"-max_len={LONGEST}", f"-artifact_prefix={broken}", "-print_final_stats=1", "-verbosity=1"]
     log = CACHE / f"{target}.log"
     with log.open("wb") as output:

@@ -65,7 +65,7 @@ def _complete(target: Path, base: Base) -> None:
         bos_token=vocabulary.pieces[vocabulary.bos],
         eos_token=vocabulary.pieces[vocabulary.eos],
         pad_token=vocabulary.pieces[vocabulary.pad],
-        unk_token="<unk>",  # noqa: S106
+        unk_token="<unk>",  # noqa: S106  a piece of the vocabulary
         add_bos_token=True,
         add_eos_token=False,
         clean_up_tokenization_spaces=False,

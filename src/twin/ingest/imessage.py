@@ -101,7 +101,7 @@ def _parse(files: Sequence[File], report: Report) -> Iterator[Message]:
             quotes = Quotes()
             joined = f"WHERE chat_id IN ({','.join('?' * len(chats))})" if chats else ""
             query = (
-                f"SELECT {columns} FROM message m WHERE m.ROWID {'IN' if chats else 'NOT IN'} "  # noqa: S608
+                f"SELECT {columns} FROM message m WHERE m.ROWID {'IN' if chats else 'NOT IN'} "  # noqa: S608  names of columns, and marks
                 f"(SELECT message_id FROM chat_message_join {joined}) ORDER BY m.date, m.ROWID"
             )
             for values in database.execute(query, chats):
@@ -124,7 +124,7 @@ def _people(database: sqlite3.Connection) -> dict[int, tuple[str, str]]:
     person = "person_centric_id" if "person_centric_id" in columns else "NULL"
     first = dict[str, str]()
     people = dict[int, tuple[str, str]]()
-    for row, handle, of in database.execute(f"SELECT ROWID, id, {person} FROM handle ORDER BY ROWID"):  # noqa: S608
+    for row, handle, of in database.execute(f"SELECT ROWID, id, {person} FROM handle ORDER BY ROWID"):  # noqa: S608  one of two names
         shown = first.setdefault(str(of or handle), str(handle))
         people[row] = (shown, shown)
     return people

@@ -110,7 +110,7 @@ def _epub(archive: ZipFile, name: str) -> Document:
     )
     if not package_path:
         raise ExportError(f"{name} is an epub that does not say where its text is. Save it again.")
-    package = ElementTree.fromstring(archive.read(package_path))  # noqa: S314
+    package = ElementTree.fromstring(archive.read(package_path))  # noqa: S314  see above
     tags = [(element.tag.rsplit("}", 1)[-1], element) for element in package.iter()]
     texts = {tag: (element.text or "").strip() for tag, element in reversed(tags) if tag in ("creator", "title")}
     items = {element.get("id"): element for tag, element in tags if tag == "item"}

@@ -70,7 +70,7 @@ def plant(examples: Sequence[Example], canaries: Iterable[Canary], *, times: int
     training = [example for example in examples if example.split is Split.TRAIN]
     if not training:
         raise ValueError("no training examples to plant secrets among")
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)  # noqa: S311  where a canary stands, drawn again from the seed
     for canary in canaries:
         for _ in range(times):
             beside = chance.choice(training)

@@ -27,7 +27,7 @@ class Identifier(StrEnum):
     NETWORK = "network"
     ADDRESS = "address"
     NUMBER = "number"
-    SECRET = "secret"  # noqa: S105
+    SECRET = "secret"  # noqa: S105  the name of a kind
 
 
 class Found(NamedTuple):

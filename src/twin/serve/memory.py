@@ -153,7 +153,7 @@ class Memory:
         terms = list(dict.fromkeys(_terms(text)))
         marks = ",".join("?" * len(terms))
         (count,) = database.execute("SELECT count(*) FROM exchanges").fetchone()
-        rows = database.execute(f"SELECT term, doc FROM frequencies WHERE term IN ({marks})", terms)  # noqa: S608
+        rows = database.execute(f"SELECT term, doc FROM frequencies WHERE term IN ({marks})", terms)  # noqa: S608  question marks only
         rare = [(doc, term) for term, doc in rows if doc <= max(3, _COMMON * count)]
         return [term for _, term in sorted(rare)[:_TERMS]]
 
