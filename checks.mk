@@ -1,5 +1,5 @@
 # Twin broken on purpose, and what it is made of. Included by Makefile. LONG=1 takes hours where the default takes minutes.
-.PHONY: chaos fuzz audit soak soak-serve
+.PHONY: chaos fuzz audit soak soak-serve lock-checks
 
 chaos: $(VENV)/dev.stamp ## Faults, kills and shortages in every stage; LONG=1 for every operation and 200 kills
 	@$(BIN)/python -m tests.chaos $(if $(LONG),--long) $(ARGS)
