@@ -124,18 +124,32 @@ def _failure_recorded(records: RecordStore, run: Run, now: Callable[[], datetime
         with suppress(NotFoundError):
             _save(records, replace(run, state=RunState.FAILED, error=sentence, updated_at=now()))
 
+    def short_of(sentence: str) -> UnavailableError:
+        record(sentence)
+        return UnavailableError(sentence)
+
     try:
         yield
     except TwinError as error:
         record(str(error))
         raise
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            record(f"The {run.stage} stage met a fault of the system: {os.strerror(error.errno or 0)}.")
-            raise
-        sentence = f"The disk is full: {run.stage} could not go on. Free some space and start the run again."
-        record(sentence)
-        raise UnavailableError(sentence) from error
     except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in {errno.ENOSPC, errno.EDQUOT}:
+            sentence = f"The disk is full: {run.stage} could not go on. Free some space and start the run again."
+            raise short_of(sentence) from error
+        # JAX has no error of its own for it.
+        if number == errno.ENOMEM or isinstance(error, MemoryError) or _jax_ran_out(error):
+            raise short_of(
+                f"Memory ran out in the {run.stage} stage. Close other programs, or use fewer messages "
+                "(--max-messages), and start the run again."
+            ) from error
+        if number is not None:
+            record(f"The {run.stage} stage met a fault of the system: {os.strerror(number)}.")
+            raise
         record(f"The {run.stage} stage failed because of a fault in twin itself ({type(error).__name__}).")
         raise
+
+
+def _jax_ran_out(error: Exception) -> bool:
+    return type(error).__module__.startswith("jax") and "RESOURCE_EXHAUSTED" in str(error)
