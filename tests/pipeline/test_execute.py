@@ -93,6 +93,24 @@ def test_a_full_disk_is_one_sentence(place: Place) -> None:
     assert place.records.run("r1").state is RunState.FAILED
 
 
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), "jax"])
+def test_too_little_memory_is_one_sentence(place: Place, error: Exception | str) -> None:
+    place.submit()
+
+    def large(work: Work) -> Outcome:
+        if isinstance(error, Exception):
+            raise error
+        from jax.errors import JaxRuntimeError
+
+        raise JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+
+    for stage in (Stage.INGEST, Stage.PREPARE):
+        place.execute(stage)
+    with pytest.raises(UnavailableError, match="Memory ran out in the train stage"):
+        place.execute(Stage.TRAIN, train=large)
+    assert "--max-messages" in (place.records.run("r1").error or "")
+
+
 def test_stopping_leaves_the_run_as_it_is(place: Place) -> None:
     place.submit()
 
