@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-PRICES = Path(__file__).parents[1] / "deploy" / "prices.json"
+PRICES = Path(__file__).parents[1] / "src" / "twin" / "pipeline" / "prices.json"
 DAY_S = 86_400
 MONTH_DAYS = 30.4
 # How much of a day's work comes in each hour: people sleep, and write most in the evening.

@@ -1,7 +1,7 @@
 """Cloud Function: a Pub/Sub message starts a pipeline.
 
-One function takes three kinds of message: runs that are asked for, sign-ups, and Cloud Storage's notices of new
-objects. Pub/Sub delivers at least once and in any order, so doing the same message again changes nothing. What raises
+One function takes four kinds of message: runs that are asked for, sign-ups, twins that were deleted, and Cloud
+Storage's notices of new objects. Pub/Sub delivers at least once and in any order, so doing the same message again changes nothing. What raises
 is delivered again, after a growing pause, and lands in the dead letter after the last try.
 """
 
@@ -21,11 +21,21 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from twin.backends.gcp.pubsub import CANCEL, KIND, SIGN_UP, TRAINING, read_run, read_sign_up
+from twin.backends.gcp.pubsub import (
+    CANCEL,
+    FORGOTTEN,
+    KIND,
+    SIGN_UP,
+    TRAINING,
+    read_forgotten,
+    read_run,
+    read_sign_up,
+)
 from twin.domain.ports import ObjectStore, RecordStore, Runner
 from twin.domain.runs import Run, RunState
-from twin.errors import DataError, NotFoundError
-from twin.pipeline import keys, uploads
+from twin.domain.twins import User
+from twin.errors import DataError, NotFoundError, TwinError
+from twin.pipeline import cloud, keys, machines, uploads
 from twin.platform import Platform
 from twin.settings import Settings
 
@@ -52,6 +62,7 @@ class Function:
 
     Args:
         pipelines: what really starts a run.
+        forget: deletes what a twin, by its id, had deployed.
     """
 
     def __init__(
@@ -61,7 +72,9 @@ class Function:
         records: RecordStore,
         pipelines: Runner,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        forget: Callable[[str], object] = lambda _: None,
     ) -> None:
+        self._forget = forget
         self._objects = objects
         self._records = records
         self._pipelines = pipelines
@@ -74,7 +87,9 @@ class Function:
         if attributes.get(KIND) == TRAINING:
             self._training(*read_run(data))
         elif attributes.get(KIND) == SIGN_UP:
-            self._records.save(read_sign_up(data))
+            self._signed_up(read_sign_up(data))
+        elif attributes.get(KIND) == FORGOTTEN:
+            self._forget(read_forgotten(data))
         elif attributes.get("eventType") == "OBJECT_FINALIZE":
             came_at = datetime.fromisoformat(attributes["eventTime"])
             self._object(attributes["objectId"], int(attributes["objectGeneration"]), came_at)
@@ -83,17 +98,33 @@ class Function:
                 f"A message with the attributes {sorted(attributes)} is of no kind that the function knows."
             )
 
+    def _signed_up(self, user: User) -> None:
+        """Record a user, and make the place in the bucket for what belongs to an account but to no twin."""
+        with TemporaryDirectory() as folder:
+            place = Path(folder) / "place.json"
+            place.write_text(json.dumps({"created_at": user.created_at.isoformat()}), "utf-8")
+            self._objects.put(keys.user(user.id) + "place.json", place)
+        self._records.save(user)
+
     def _training(self, action: str, run: Run) -> None:
         try:
             recorded = self._records.run(run.id)
         except NotFoundError:
             recorded = run  # its row is still on the way
+        if run.updated_at > recorded.updated_at:
+            # A run that is gone on with: that it is queued again is on the way to the records, where its stages look.
+            self._records.save(run)
+            recorded = run
         if action == CANCEL:
             self._pipelines.cancel(run)
             if not recorded.state.final:
                 self._records.save(replace(recorded, state=RunState.CANCELLED, updated_at=self._now()))
         elif recorded.state is RunState.QUEUED:
-            self._pipelines.submit(run)
+            if cloud.ESTIMATE not in recorded.figures:
+                about = round(machines.estimate(recorded), 4)
+                recorded = replace(recorded, figures={**recorded.figures, cloud.ESTIMATE: about})
+                self._records.save(recorded)
+            self._pipelines.submit(recorded)
         else:
             log.info("run %s is %s already", run.id, recorded.state)
 
@@ -141,7 +172,8 @@ class Function:
 def _function() -> Function:
     platform = Platform(Settings.load(os.environ))
     objects: Any = platform.objects
-    return Function(objects=objects, records=platform.records, pipelines=platform.runner)
+    forget = platform.serving.forget if platform.settings.serving else lambda _: 0
+    return Function(objects=objects, records=platform.records, pipelines=platform.runner, forget=forget)
 
 
 def main(event: Any) -> None:
@@ -150,21 +182,40 @@ def main(event: Any) -> None:
     _function()(data["message"])
 
 
-def finish(run_id: str, state: str, *, records: RecordStore, now: datetime) -> None:
-    """Record how a pipeline ended, unless its stages did. `state` is Kubeflow's."""
-    run = records.run(run_id)
-    if run.state.final:
-        return
-    ended = {"SUCCEEDED": RunState.DONE, "CANCELLED": RunState.CANCELLED}.get(state, RunState.FAILED)
-    where = f"in the {run.stage} stage" if run.stage else "before the first stage"
-    error = None
-    if ended is RunState.FAILED:
-        error = f"The machine stopped {where} more often than it is tried. Start the run again; it goes on from there."
-    records.save(replace(run, state=ended, error=error, updated_at=now))
+def command(arguments: list[str], platform: Platform) -> None:
+    """What a pipeline calls besides the stages: `deploy RUN`, `finish RUN ASKED_AT STATE`; and anybody: `merge RUN`."""
+    match arguments:
+        case ["deploy", run_id]:
+            bucket = platform.settings.objects
+            cloud.deploy(run_id, platform.serving, bucket=bucket, records=platform.records, now=_utc)
+        case ["merge", run_id]:
+            from twin.convert import Kind
+            from twin.pipeline.exports import export_twin
+
+            address = cloud.deploy_merged(
+                run_id,
+                platform.serving,
+                bucket=platform.settings.objects,
+                objects=platform.objects,
+                records=platform.records,
+                export=lambda twin, target: export_twin(
+                    twin, Kind.HF, target, objects=platform.objects, records=platform.records, bases=platform.bases
+                ),
+            )
+            sys.stdout.write(f"{address}\n")
+        case ["finish", run_id, asked_at, state]:
+            asked = datetime.fromisoformat(asked_at)
+            cloud.finish(run_id, asked, state, objects=platform.objects, records=platform.records, now=_utc())
+        case _:
+            raise SystemExit("usage: python -m twin.functions deploy RUN | merge RUN | finish RUN ASKED_AT STATE")
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
 
 
 if __name__ == "__main__":
-    command, ended_run, ended_as = sys.argv[1:]
-    if command != "finish":
-        raise SystemExit("usage: python -m twin.functions finish RUN STATE")
-    finish(ended_run, ended_as, records=Platform(Settings.load(os.environ)).records, now=datetime.now(UTC))
+    try:
+        command(sys.argv[1:], Platform(Settings.load(os.environ)))
+    except TwinError as error:
+        sys.exit(f"twin: {error}")

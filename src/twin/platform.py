@@ -17,7 +17,8 @@ from twin.errors import NotFoundError, SettingsError
 from twin.settings import Settings, without_password
 
 if TYPE_CHECKING:
-    from twin.backends.gcp.bigquery import BigQueryRecordStore
+    from twin.backends.gcp.pubsub import DeadLetters, PubSubAddress
+    from twin.backends.gcp.serving import VertexServing
     from twin.backends.local.worker import Worker
     from twin.serve.llama import LlamaChat
     from twin.serve.vllm import VllmChat
@@ -31,6 +32,8 @@ class Platform:
         self.settings = settings
         self._chats: dict[str, LlamaChat | VllmChat] = {}
         self._lock = Lock()
+        self._closing = Event()
+        self._deliverers: list[Thread] = []
 
     def __enter__(self) -> "Platform":
         return self
@@ -39,7 +42,10 @@ class Platform:
         self.close()
 
     def close(self) -> None:
-        """Free the memory of the models that answer."""
+        """Free the memory of the models that answer, and stop sending on what the outbox holds: it keeps it."""
+        self._closing.set()
+        for thread in self._deliverers:
+            thread.join()
         with self._lock:
             while self._chats:
                 self._chats.popitem()[1].close()
@@ -89,21 +95,36 @@ class Platform:
             _ = self.folder
             return SqlRecordStore(Database(address))
         if address.startswith("bigquery://"):
+            names = _two("TWIN_RECORDS", address, "bigquery://", "PROJECT/DATASET")
             with _extra("gcp"):
                 from twin.backends.gcp.bigquery import BigQueryRecordStore
-            store = BigQueryRecordStore(*_two("TWIN_RECORDS", address, "bigquery://", "PROJECT/DATASET"))
-            return self._through_outbox(store) if self.settings.web else store
+                from twin.backends.gcp.web import web_records
+            if not self.settings.web:
+                return BigQueryRecordStore(*names)
+            outbox = web_records(self.settings.web, *names, self._pubsub)
+            thread = Thread(target=outbox.deliver_until, args=(self._closing,), name="outbox", daemon=True)
+            self._deliverers.append(thread)
+            thread.start()
+            return outbox
         known = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or bigquery://PROJECT/DATASET"
         raise _unknown("TWIN_RECORDS", address, known)
 
-    def _through_outbox(self, store: "BigQueryRecordStore") -> RecordStore:
-        """The web app has a database of its own, in which what it saves is safe until BigQuery has it."""
-        from twin.backends.gcp.outbox import OutboxRecordStore
-        from twin.backends.local.database import Database
+    @cached_property
+    def _pubsub(self) -> "PubSubAddress | None":
+        if not self.settings.runner.startswith("pubsub:"):
+            return None
+        with _extra("gcp"):
+            from twin.backends.gcp.pubsub import PubSubAddress
+        return PubSubAddress.parse(self.settings.runner)
 
-        outbox = OutboxRecordStore(Database(self.settings.web), store)
-        Thread(target=outbox.deliver_until, args=(Event(),), name="outbox", daemon=True).start()
-        return outbox
+    @cached_property
+    def dead_letters(self) -> "DeadLetters | None":
+        """What could not be delivered, for the admin page; None where nothing is sent."""
+        if not self._pubsub:
+            return None
+        from twin.backends.gcp.web import dead_letters
+
+        return dead_letters(self._pubsub)
 
     @cached_property
     def runner(self) -> Runner:
@@ -111,16 +132,24 @@ class Platform:
             from twin.backends.local.worker import Queue
 
             return Queue(self.folder / "queue", self.records)
-        if self.settings.runner.startswith("pubsub:"):
-            with _extra("gcp"):
-                from twin.backends.gcp.pubsub import PubSubRunner, Topic
-            return PubSubRunner(Topic(*_two("TWIN_RUNNER", self.settings.runner, "pubsub:", "PROJECT/TOPIC")))
+        if self._pubsub:
+            from twin.backends.gcp.pubsub import PubSubRunner, Topic
+
+            return PubSubRunner(Topic(self._pubsub.project, self._pubsub.topic))
         if self.settings.runner.startswith("vertex:"):
             with _extra("gcp"):
                 from twin.backends.gcp.vertex import VertexAddress, VertexRunner
             objects, records = self.settings.objects_address, self.settings.records_address
-            return VertexRunner(VertexAddress.parse(self.settings.runner, objects=objects, records=records))
+            where = {"objects": objects, "records": records, "serving": self.settings.serving}
+            return VertexRunner(VertexAddress.parse(self.settings.runner, **where))
         raise _unknown("TWIN_RUNNER", self.settings.runner, "worker:, pubsub:PROJECT/TOPIC or vertex:PROJECT/REGION?…")
+
+    @cached_property
+    def serving(self) -> "VertexServing":
+        """Where pipelines deploy what they trained."""
+        with _extra("gcp"):
+            from twin.backends.gcp.serving import ServingAddress, VertexServing
+        return VertexServing(ServingAddress.parse(self.settings.serving))
 
     def chat(self, base: str) -> ChatModel:
         """Who answers for the twins on a base model; an adapter's id is that of its run. Loads nothing yet."""
@@ -165,11 +194,11 @@ class Platform:
     def _credentials(self, url: str) -> tuple[str, Callable[[], str | None]]:
         """A URL without the key that it may hold, and what to present there."""
         parts = urlsplit(url)
-        key = parts.password
-        if not key and (parts.hostname or "").endswith(".run.app"):
+        key, host = parts.password, parts.hostname or ""
+        if not key and host.endswith((".run.app", ".vertexai.goog")):
             with _extra("gcp"):
-                from twin.backends.gcp.identity import identity
-            return url, identity(f"https://{parts.hostname}")
+                from twin.backends.gcp.identity import access, identity
+            return url, identity(f"https://{host}") if host.endswith(".run.app") else access()
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), lambda: key or None
 
     def voice(self, twin: Twin) -> "Voice":

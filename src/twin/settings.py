@@ -35,10 +35,16 @@ class Settings:
     )
     runner: str = _setting(
         "worker:",
-        "who does the training: `worker:` (this machine), `pubsub:PROJECT/TOPIC`, or in the function that this starts "
+        "who does the training: `worker:` (this machine), `pubsub:PROJECT/TOPIC?users=TOPIC&dead=SUBSCRIPTION`, or in the function that this starts "
         "`vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL`",
     )
     chat: str = _setting("llama:", "who answers: `llama:` (this machine) or `vllm:URL`")
+    serving: str = _setting(
+        "",
+        "where a pipeline registers and deploys what it trained: "
+        "`vertex:PROJECT/REGION?image=IMAGE&base=gs://…&machine=TYPE&accelerator=TYPE&account=EMAIL`",
+        shown="nowhere",
+    )
     base: str = _setting(
         "gemma3-270m",
         "the base model of new twins: `gemma3-270m`, a KerasHub preset, a Hugging Face folder or a GGUF file",

@@ -19,11 +19,19 @@ from twin.domain.runs import Run, RunState, Stage
 
 @dataclass
 class Place:
-    """A runner with the records that its runs are in, and a folder in which stages note what they did."""
+    """A runner with the records that its runs are in, and a folder in which stages note what they did.
+
+    Attributes:
+        one_at_a_time: whether runs wait for each other.
+        killed, broken: what it says where a stage was killed every time, or could not even be started.
+    """
 
     home: Path
     records: RecordStore
     runner: Runner
+    one_at_a_time: bool = True
+    killed: str = "memory"
+    broken: str = "broke off"
 
     def run(self, run_id: str = "r1", *, after: int = 0) -> Run:
         at = stage_process.TWIN.created_at + timedelta(seconds=after)
@@ -59,17 +67,29 @@ def local(home: Path) -> Iterator[Place]:
         thread.join()
 
 
-RUNNERS = {"worker": local}
+@contextmanager
+def cloud(home: Path) -> Iterator[Place]:
+    """Pub/Sub, the function and a pipeline."""
+    from tests.gcp import pipelines
+
+    records = stage_process.records(home)
+    with pipelines.runner(home, records) as runner:
+        yield Place(
+            home, records, runner, one_at_a_time=False, killed="machine stopped in the train", broken="machine stopped"
+        )
 
 
-@pytest.fixture(params=RUNNERS)
+RUNNERS = {"worker": local, "pubsub": cloud}
+
+
+@pytest.fixture(params=["worker", pytest.param("pubsub", marks=pytest.mark.cloud)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with RUNNERS[request.param](tmp_path) as place:
         place.records.save(stage_process.TWIN)
         yield place
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 60.0) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 120.0) -> None:
     end = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -81,7 +101,7 @@ def test_a_run_goes_through_all_stages_in_order(place: Place) -> None:
     until(lambda: place.state().final)
     assert place.state() is RunState.DONE
     assert place.noted() == [f"{stage} r1" for stage in Stage]
-    assert place.records.run("r1").figures == {stage.value: 1.0 for stage in Stage}
+    assert {stage.value: 1.0 for stage in Stage}.items() <= place.records.run("r1").figures.items()
 
 
 def test_a_run_submitted_again_and_again_runs_once(place: Place) -> None:
@@ -118,7 +138,9 @@ def test_a_run_that_waits_can_be_cancelled(place: Place) -> None:
     place.runner.cancel(first)
     until(lambda: place.state("r1").final and place.state("r2").final)
     assert (place.state("r1"), place.state("r2")) == (RunState.CANCELLED, RunState.CANCELLED)
-    assert place.noted() == ["ingest r1"]
+    assert {"prepare r1", "prepare r2"}.isdisjoint(place.noted())
+    if place.one_at_a_time:
+        assert place.noted() == ["ingest r1"]
 
 
 def test_a_cancelled_run_that_is_submitted_again_goes_on(place: Place) -> None:
@@ -160,7 +182,7 @@ def test_a_stage_that_is_killed_every_time_fails(place: Place) -> None:
     place.runner.submit(place.run())
     until(lambda: place.state().final)
     assert place.state() is RunState.FAILED
-    assert "memory" in (place.records.run("r1").error or "")
+    assert place.killed in (place.records.run("r1").error or "")
 
 
 def test_a_stage_that_cannot_be_started_fails(place: Place) -> None:
@@ -168,10 +190,12 @@ def test_a_stage_that_cannot_be_started_fails(place: Place) -> None:
     place.runner.submit(place.run())
     until(lambda: place.state().final)
     assert place.state() is RunState.FAILED
-    assert "broke off" in (place.records.run("r1").error or "")
+    assert place.broken in (place.records.run("r1").error or "")
 
 
 def test_a_run_that_was_deleted_while_it_waited_is_dropped(place: Place) -> None:
+    if not place.one_at_a_time:
+        pytest.skip("no run waits for another there")
     place.behave(Stage.INGEST, "slow")
     first = place.run("r1")
     second = replace(first, id="r2", twin_id="t2", created_at=first.created_at + timedelta(seconds=1))

@@ -35,7 +35,7 @@ def bucket_store(endpoint: str) -> ObjectStore:
     from twin.backends.gcp.storage import BucketObjectStore
 
     client, name = bucket(endpoint)
-    return BucketObjectStore(name, client=client, deadline_s=10)
+    return BucketObjectStore(name, client=client)
 
 
 OBJECT_STORES: dict[str, Callable[[Path], ObjectStore]] = {

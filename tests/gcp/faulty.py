@@ -3,22 +3,20 @@
 import http.client
 import socket
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-SLOW_S = 1.6
-
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Meets the next request with `plan[0]` and so on: a status, `reset`, `slow` or `lost` (done, answer lost)."""
+    """Meets the next request with `plan[0]` and so on: a status, `reset`, `lost` (done, answer lost), or
+    `hang`: says nothing until whoever asks gives up."""
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, target: str, handler: "type[ProxyHandler] | None" = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or ProxyHandler)
         self.target = urlsplit(target).netloc
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.plan: list[int | str] = []
@@ -35,16 +33,20 @@ class FaultyProxy(ThreadingHTTPServer):
         """A client that goes away is part of the play."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class ProxyHandler(BaseHTTPRequestHandler):
+    """Meets one request as planned, or passes it on."""
+
     protocol_version = "HTTP/1.1"
     server: FaultyProxy
 
     def _serve(self) -> None:
         body = self._body()
         fault = self.server.next_fault(f"{self.command} {self.path}")
-        if fault == "slow":
-            time.sleep(SLOW_S)
-        if fault == "reset":
+        if fault == "hang":
+            self.connection.settimeout(60)
+            with suppress(OSError):
+                self.connection.recv(1, socket.MSG_PEEK)
+        if fault in {"reset", "hang"}:
             self._cut()
             return
         if isinstance(fault, int):
@@ -66,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _cut(self) -> None:
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

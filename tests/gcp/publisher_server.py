@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.pubsub_v1 import types
 
-SLOW_S = 3.0
+SLOW_S = 8.0
 
 
 class Publisher:

@@ -119,7 +119,7 @@ def test_the_order_of_saving_counts_not_that_of_arriving(dataset: tuple[Any, str
     assert latest == {f"r{n:03}": "failed" if n % 5 == 0 else "done" for n in range(200)}
 
 
-@pytest.mark.parametrize("fault", [503, "reset", "lost", "slow"])
+@pytest.mark.parametrize("fault", [503, "reset", "lost"])
 def test_a_passing_fault_is_not_noticed(behind: BigQueryRecordStore, proxy: faulty.FaultyProxy, fault: Any) -> None:
     proxy.plan = [fault]
     behind.save(RUN)
@@ -128,6 +128,12 @@ def test_a_passing_fault_is_not_noticed(behind: BigQueryRecordStore, proxy: faul
     proxy.plan = [fault]
     behind.forget(twin_id="t1")
     assert behind.runs("t1") == []
+
+
+def test_an_answer_that_never_comes_is_asked_for_again(behind: BigQueryRecordStore, proxy: faulty.FaultyProxy) -> None:
+    proxy.plan = ["hang"]
+    behind.save(RUN)
+    assert behind.run("r1") == RUN
 
 
 @pytest.mark.parametrize(

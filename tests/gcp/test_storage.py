@@ -138,9 +138,9 @@ class TestFaults:
     def store(self, proxy: faulty.FaultyProxy) -> Any:
         _, name = backends.bucket(emulators.fake_gcs())
         client = backends.storage_client(proxy.url)
-        return BucketObjectStore(name, client=client, deadline_s=6)
+        return BucketObjectStore(name, client=client, deadline_s=16)
 
-    @pytest.mark.parametrize("fault", [429, 503, "reset", "slow", "lost"])
+    @pytest.mark.parametrize("fault", [429, 503, "reset", "hang", "lost"])
     def test_what_passes_is_not_noticed(
         self, store: Any, proxy: faulty.FaultyProxy, fault: Any, tmp_path: Path
     ) -> None:
@@ -164,7 +164,7 @@ class TestFaults:
         started = datetime.now(UTC)
         with pytest.raises(UnavailableError, match=r"bucket twin-.* while storing t1/a: no answer"):
             store.put("t1/a", tmp_path / "a")
-        assert (datetime.now(UTC) - started).total_seconds() < 9
+        assert (datetime.now(UTC) - started).total_seconds() < 60
         # Pauses grow and are random: a handful of requests, not a stampede.
         assert 2 <= len(proxy.seen) <= 20
 

@@ -43,7 +43,7 @@ def server() -> Iterator[vertex_server.VertexServer]:
 ADDRESS = VertexAddress("twin-test", "europe-west4", GOLDEN, BUCKET, "bigquery://twin-test/twin", "stages@x")
 
 
-def runner(url: str, *, deadline_s: float = 8) -> VertexRunner:
+def runner(url: str, *, deadline_s: float = 24) -> VertexRunner:
     scheme, _, host = url.partition("://")
     transport = PipelineServiceRestTransport(host=host, url_scheme=scheme, credentials=AnonymousCredentials())
     return VertexRunner(ADDRESS, client=PipelineServiceClient(transport=transport), deadline_s=deadline_s)
@@ -78,7 +78,8 @@ def test_kubeflow_elsewhere_names_accelerators_differently(tmp_path: Path) -> No
 def test_googles_own_sdk_makes_the_same_job_of_it() -> None:
     credentials = AnonymousCredentials()
     aiplatform.init(project="twin-test", location="europe-west4", credentials=credentials)
-    values = {"run": RUN.id, "objects": BUCKET, "records": "bigquery://twin-test/twin"}
+    values = {"run": RUN.id, "asked_at": NOON.isoformat(), "objects": BUCKET, "serving": ""}
+    values["records"] = "bigquery://twin-test/twin"
     theirs: Any = aiplatform.PipelineJob(
         display_name=f"run {RUN.id}",
         template_path=str(GOLDEN),
@@ -111,8 +112,10 @@ def test_a_run_is_submitted_once(server: vertex_server.VertexServer) -> None:
     (job,) = server.jobs.values()
     assert job["runtimeConfig"]["parameterValues"] == {
         "run": RUN.id,
+        "asked_at": NOON.isoformat(),
         "objects": BUCKET,
         "records": "bigquery://twin-test/twin",
+        "serving": "",
     }
     assert job["runtimeConfig"]["gcsOutputDirectory"] == f"{BUCKET}/{RUN.twin_id}/runs/{RUN.id}/pipeline"
     assert job["serviceAccount"] == "stages@x"
@@ -138,7 +141,7 @@ def test_cancelling_stops_what_is_under_way(server: vertex_server.VertexServer) 
     vertex.cancel(RUN)
 
 
-@pytest.mark.parametrize("fault", [429, 503, "reset", "lost"])
+@pytest.mark.parametrize("fault", [429, 503, "reset", "lost", "hang"])
 def test_faults_start_no_second_pipeline(server: vertex_server.VertexServer, fault: Any) -> None:
     with faulty.before(server.url) as proxy:
         proxy.plan = [fault]

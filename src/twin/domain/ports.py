@@ -30,7 +30,8 @@ class ObjectStore(Protocol):
         ...
 
     def upload_url(self, key: str, *, content_type: str, size: int) -> str | None:
-        """Where a browser may PUT exactly this object for some minutes; None where it must send it here."""
+        """Where a browser may begin, for some minutes, a resumable upload of exactly this object, as Cloud Storage
+        takes it; None where it must send the bytes here."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Keys: where stored things are. Every key begins with its twin, so that deleting a prefix deletes the twin.
+"""Keys: where stored things are. Every key of a twin begins with it, so that deleting a prefix deletes the twin.
 
 Keys hold ids and file names of our own only: what a person calls their files stands in the upload's list, because
 keys end up in logs and addresses.
@@ -15,12 +15,21 @@ EXAMPLES = "examples.jsonl"
 MEMORY = "memory.db"
 ADAPTER = "adapter/"
 ADAPTER_GGUF = "adapter.gguf"
+CHECKPOINT = "checkpoint.npz"
+"""How far a training is, while it lasts: it goes on from there on another machine."""
+MERGED = "merged/"
+"""The adapter merged into its base, as a Hugging Face folder; only where somebody asked for it."""
 REPORT = "report.json"
 
 
 def twin(twin_id: str) -> str:
     """The prefix of everything that belongs to a twin."""
     return f"{twin_id}/"
+
+
+def user(user_id: str) -> str:
+    """The prefix of what belongs to an account but to no twin."""
+    return f"users/{user_id}/"
 
 
 def uploads(twin_id: str) -> str:

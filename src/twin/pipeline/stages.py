@@ -11,7 +11,7 @@ from twin.domain.jsonl import read_examples, write_examples
 from twin.domain.messages import Message
 from twin.domain.runs import Stage
 from twin.errors import DataError, NotFoundError
-from twin.pipeline import keys, message_lines, uploads
+from twin.pipeline import checkpoints, keys, message_lines, uploads
 from twin.pipeline.runs import redacts
 from twin.pipeline.work import Outcome, StageFunction, Work
 
@@ -122,14 +122,17 @@ def train(work: Work) -> Outcome:
         config = replace(config, budget_s=max(float(budget) - MEASURING_S, float(budget) / 2))
     adapter, examples = work.scratch / "adapter", work.fetch(keys.EXAMPLES)
     base = models.find(work.twin.base, folder=work.bases)
-    with rehearsals(examples, base=base, speaker=work.twin.speakers[0], folder=work.scratch) as rehearse:
+    with (
+        rehearsals(examples, base=base, speaker=work.twin.speakers[0], folder=work.scratch) as rehearse,
+        checkpoints.kept(work) as (kept, watch),
+    ):
         result = train_adapter(
             examples,
             adapter,
             base=base,
             config=config,
-            checkpoints=work.scratch / "checkpoints",
-            watch=work.watch,
+            checkpoints=kept,
+            watch=watch,
             rehearse=rehearse,
         )
     work.store(keys.ADAPTER, adapter)

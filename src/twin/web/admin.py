@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
 
 from twin.backends.local.worker import Queue
 from twin.domain.runs import RunState
@@ -35,9 +36,19 @@ def overview() -> str:
         runs=runs[:_SHOWN],
         counts={state: sum(run.state is state for run in runs) for state in RunState},
         waiting=runner.waiting() if isinstance(runner, Queue) else None,
+        letters=None if here.platform.dead_letters is None else here.platform.dead_letters.look(),
         disk=disk,
         parts=sorted(parts, key=lambda part: -part[1]),
     )
+
+
+@pages.post("/admin/letters/retry")
+def retry() -> Response:
+    """Send what could not be delivered once more."""
+    access.admin()
+    if letters := site().platform.dead_letters:
+        letters.retry()
+    return redirect(url_for(".overview"))
 
 
 def _size(place: Path) -> int:

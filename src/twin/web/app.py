@@ -46,11 +46,10 @@ from twin.web.store import Store
 
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{store}; "
+    "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -171,9 +170,13 @@ def _answer_errors(app: Flask) -> None:
 
 
 def _send_headers(app: Flask, here: Site) -> None:
+    # Where uploads go straight to a bucket, the browser may connect there, and nowhere else.
+    store = " https://storage.googleapis.com" if here.platform.settings.objects.startswith("gs://") else ""
+    headers = {"Content-Security-Policy": POLICY.format(store=store), **HEADERS}
+
     @app.after_request
     def add(response: Response) -> Response:  # pyright: ignore[reportUnusedFunction]
-        for name, value in HEADERS.items():
+        for name, value in headers.items():
             response.headers.setdefault(name, value)
         if here.secure:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")

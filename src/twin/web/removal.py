@@ -60,6 +60,7 @@ def account() -> Response | tuple[str, int]:
         return render_template("removal/account.html", goes=_all(here, who.id), problem=problem), 400
     for found in here.platform.records.twins(who.id):
         delete_twin(here, found)
+    here.platform.objects.delete(keys.user(who.id))
     here.platform.records.forget(user_id=who.id)
     here.store.forget_account(who.id)
     logout_user()

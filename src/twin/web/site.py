@@ -56,6 +56,11 @@ class Site:
         """Whether others than whoever sits at this machine can reach the app."""
         return bool(self.platform.settings.url)
 
+    @cached_property
+    def direct(self) -> bool:
+        """Whether browsers send uploads straight to the object store."""
+        return self.platform.objects.upload_url("users/anybody", content_type="text/plain", size=1) is not None
+
     @property
     def secure(self) -> bool:
         """Whether people reach it over TLS."""

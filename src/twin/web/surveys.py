@@ -54,13 +54,18 @@ def drop(here: Site, upload: Upload) -> None:
 
 def take(here: Site, upload: Upload) -> None:
     """Read an upload that has arrived, store it where it can be used, and note what it holds or why it cannot be."""
-    arrived = folder(here, upload.id)
+    arrived, prefix = folder(here, upload.id), keys.upload(upload.twin_id, upload.id)
     try:
+        numbers = [f"{number:06d}" for number in range(len(upload.files))]
+        direct = [number for number in numbers if not (arrived / number).exists()]
+        arrived.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in direct:  # the browser sent it straight to the object store
+            here.platform.objects.get(prefix + number, arrived / number)
         with TemporaryDirectory(dir=here.folder) as place:
             survey = _survey(_named(upload, arrived, Path(place)))
-        for number in range(len(upload.files)):
-            key = keys.upload(upload.twin_id, upload.id) + f"{number:06d}"
-            here.platform.objects.put(key, arrived / f"{number:06d}")
+        for number in numbers:
+            if number not in direct:
+                here.platform.objects.put(prefix + number, arrived / number)
         stored.complete(here.platform.objects, upload.twin_id, upload.id, [file["path"] for file in upload.files])
         there = here.store.uploads.set_state(upload.id, UploadState.READY, survey=survey)
     except ExportError as error:

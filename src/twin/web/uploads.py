@@ -4,6 +4,11 @@
     PATCH /twins/T/uploads/U/N         a piece, with its offset in `Upload-Offset` → 204, or 409; both say the offset
     HEAD  /twins/T/uploads/U/N         → the offset
 
+Where the object store takes files itself (`"direct": true`), the bytes do not come here:
+
+    POST  /twins/T/uploads/U/N/place   → {"url", "headers"}: where a resumable upload of file N begins, for minutes
+    POST  /twins/T/uploads/U/arrived   → 204, or 409 where a file is not there yet
+
 Announcing the same files again gives the same upload, with the offsets that were reached: that is how a broken
 upload goes on, be it after a lost connection or on another day. Bytes never lie where anything is served from.
 """
@@ -20,6 +25,7 @@ from werkzeug.wrappers import Response
 
 from twin.errors import ExportError, UnavailableError
 from twin.ingest.unknown import is_media
+from twin.pipeline import keys
 from twin.web import access, limits, surveys
 from twin.web.site import site
 from twin.web.store.uploads import Upload, UploadState
@@ -35,6 +41,9 @@ FORM_LARGEST = 256 << 20
 MOST_FILES = 20_000
 KEEP_FREE = 1 << 30
 """Bytes that stay free on the disk."""
+
+BYTES = "application/octet-stream"
+"""What a file is called on its way to the object store; what it really is shows when it is read."""
 
 _writing = threading.Lock()
 
@@ -61,7 +70,7 @@ def announce(twin_id: str) -> Response:
         abort(400)
     files = [(path, size) for path, size in files if len(files) == 1 or not is_media(PurePosixPath(path))]
     upload = _begin(twin.id, name, files)
-    return jsonify(id=upload.id, files=upload.files, offsets=_offsets(upload))
+    return jsonify(id=upload.id, files=upload.files, offsets=_offsets(upload), direct=site().direct)
 
 
 @pages.patch("/twins/<twin_id>/uploads/<upload_id>/<int:number>")
@@ -84,6 +93,31 @@ def piece(twin_id: str, upload_id: str, number: int) -> Response:
     if complete:
         site().later(surveys.take, site(), upload)
     return Response(status=204 if fits else 409, headers={"Upload-Offset": str(offset)})
+
+
+@pages.post("/twins/<twin_id>/uploads/<upload_id>/<int:number>/place")
+@limits.uploads
+def place(twin_id: str, upload_id: str, number: int) -> Response:
+    """Where the browser sends a file straight to the object store."""
+    upload = _arriving(twin_id, upload_id, number)
+    size = upload.files[number]["size"]
+    url = site().platform.objects.upload_url(_key(upload, number), content_type=BYTES, size=size)
+    if url is None:
+        abort(409)
+    headers = {"Content-Type": BYTES, "x-goog-resumable": "start", "x-goog-content-length-range": f"{size},{size}"}
+    return jsonify(url=url, headers=headers)
+
+
+@pages.post("/twins/<twin_id>/uploads/<upload_id>/arrived")
+@limits.uploads
+def arrived(twin_id: str, upload_id: str) -> Response:
+    """The browser has sent every file to the object store."""
+    upload = _arriving(twin_id, upload_id, 0)
+    if _offsets(upload) != [file["size"] for file in upload.files]:
+        abort(409)
+    if site().store.uploads.set_state(upload.id, UploadState.READING):
+        site().later(surveys.take, site(), upload)
+    return Response(status=204)
 
 
 @pages.route("/twins/<twin_id>/uploads/<upload_id>/<int:number>", methods=["HEAD"])
@@ -145,8 +179,9 @@ def _begin(twin_id: str, name: str, files: list[tuple[str, int]]) -> Upload:
     upload = Upload(uuid4().hex, twin_id, name, rows, UploadState.RECEIVING, None, None, here.now())
     place = surveys.folder(here, upload.id)
     place.mkdir(mode=0o700, parents=True)
-    for number in range(len(rows)):
-        (place / f"{number:06d}").touch(mode=0o600)
+    if not here.direct:
+        for number in range(len(rows)):
+            (place / f"{number:06d}").touch(mode=0o600)
     here.store.uploads.add(upload)
     return upload
 
@@ -174,4 +209,12 @@ def _offsets(upload: Upload) -> list[int]:
     if upload.state is not UploadState.RECEIVING:
         return [file["size"] for file in upload.files]
     place = surveys.folder(site(), upload.id)
-    return [(place / f"{number:06d}").stat().st_size for number in range(len(upload.files))]
+    if not site().direct:
+        return [(place / f"{number:06d}").stat().st_size for number in range(len(upload.files))]
+    # The store makes an object whole or not at all, and of no other size than it was told.
+    there = set(site().platform.objects.keys(keys.upload(upload.twin_id, upload.id)))
+    return [file["size"] if _key(upload, number) in there else 0 for number, file in enumerate(upload.files)]
+
+
+def _key(upload: Upload, number: int) -> str:
+    return f"{keys.upload(upload.twin_id, upload.id)}{number:06d}"

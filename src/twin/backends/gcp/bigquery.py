@@ -78,7 +78,8 @@ class BigQueryRecordStore:
         self._call: dict[str, Any] = {
             "retry": DEFAULT_RETRY.with_timeout(deadline_s),
             "job_retry": DEFAULT_JOB_RETRY.with_timeout(deadline_s),
-            "api_timeout": deadline_s / 4,
+            # BigQuery itself keeps a question for up to ten seconds before it says that it is not done yet.
+            "api_timeout": max(deadline_s / 4, min(deadline_s, 12.0)),
             "wait_timeout": deadline_s,
         }
 
@@ -91,7 +92,7 @@ class BigQueryRecordStore:
             with self._service.reached(f"making the table {name}"):
                 self._client.create_table(table, exists_ok=True, retry=self._call["retry"], timeout=30)
             view = bigquery.Table(f"{self._dataset}.{name}_latest")
-            view.view_query = f"SELECT * FROM `{self._dataset}.{name}` WHERE TRUE {NEWEST}"  # noqa: S608
+            view.view_query = f"SELECT * FROM `{self._dataset}.{name}` WHERE TRUE {NEWEST}"  # noqa: S608  names of ours
             with self._service.reached(f"making the view {name}_latest"):
                 self._client.create_table(view, exists_ok=True, retry=self._call["retry"], timeout=30)
 
@@ -131,9 +132,9 @@ class BigQueryRecordStore:
         users, twins, runs = (f"`{self._dataset}.{name}`" for name in ("users", "twins", "runs"))
         # Runs first: until the twins are gone, a repetition after a fault still finds which runs were theirs.
         for statement in (
-            f"DELETE FROM {runs} WHERE twin_id = @twin OR twin_id IN (SELECT id FROM {twins} WHERE owner = @user)",  # noqa: S608
-            f"DELETE FROM {twins} WHERE id = @twin OR owner = @user",  # noqa: S608
-            f"DELETE FROM {users} WHERE id = @user",  # noqa: S608
+            f"DELETE FROM {runs} WHERE twin_id = @twin OR twin_id IN (SELECT id FROM {twins} WHERE owner = @user)",  # noqa: S608  names of ours
+            f"DELETE FROM {twins} WHERE id = @twin OR owner = @user",  # noqa: S608  names of ours
+            f"DELETE FROM {users} WHERE id = @user",  # noqa: S608  names of ours
         ):
             parameters = [_parameter("twin", twin_id), _parameter("user", user_id)]
             self._query(statement, parameters, "forgetting")
@@ -142,7 +143,7 @@ class BigQueryRecordStore:
         """The newest row of each id, the id that came first first."""
         names = ", ".join(field.name for field in bigquery_schema(table) if field.name != "saved_at")
         sql = (
-            f"SELECT {names} FROM `{self._dataset}.{table}` WHERE {column} = @value {NEWEST} "  # noqa: S608
+            f"SELECT {names} FROM `{self._dataset}.{table}` WHERE {column} = @value {NEWEST} "  # noqa: S608  names of ours
             "ORDER BY created_at, id"
         )
         return self._query(sql, [_parameter("value", value)], f"reading {table}")
@@ -156,7 +157,7 @@ class BigQueryRecordStore:
         for field in fields:
             values = values.replace("NAME", field.name, 1)
         sql = (
-            f"INSERT INTO `{self._dataset}.{table}` ({names}) "  # noqa: S608
+            f"INSERT INTO `{self._dataset}.{table}` ({names}) "  # noqa: S608  names of ours
             f"SELECT {values} FROM UNNEST(JSON_QUERY_ARRAY(@rows)) AS r"
         )
         self._query(sql, [_parameter("rows", json.dumps(rows, default=datetime.isoformat))], f"writing {table}")

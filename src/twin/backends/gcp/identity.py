@@ -1,4 +1,4 @@
-"""Who we are to a service on Cloud Run: identity tokens of the machine's account."""
+"""Who we are to a server of replies: tokens of the machine's account, for Cloud Run and for Vertex AI."""
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import google.auth
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
 
@@ -34,5 +35,29 @@ def identity(audience: str, *, clock: Callable[[], float] = time.monotonic) -> C
             if not kept or clock() > kept[0][1]:
                 kept[:] = [(str(id_token.fetch_id_token(Request(), audience)), clock() + LIFE_S)]
             return kept[0][0]
+
+    return token
+
+
+def access() -> Callable[[], str]:
+    """Gives a token for Google's own APIs, an endpoint of Vertex AI among them, and a new one when that grows old."""
+    service = Service(
+        name="Vertex AI",
+        project="PROJECT",
+        api="aiplatform.googleapis.com",
+        create="make cloud-up PROJECT=PROJECT REGION=REGION",
+        grant="gcloud projects add-iam-policy-binding PROJECT --member=serviceAccount:ACCOUNT "
+        "--role=roles/aiplatform.user",
+        quota="the quota of online prediction",
+    )
+    lock = threading.Lock()
+    with service.reached("connecting"):
+        credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+
+    def token() -> str:
+        with lock, service.reached("asking who we are"):
+            if not credentials.valid:
+                credentials.refresh(Request())
+            return str(credentials.token)
 
     return token

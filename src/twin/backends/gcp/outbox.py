@@ -28,6 +28,9 @@ BATCH = 500
 PAUSE_S = 30.0
 """About how long to wait before trying again when BigQuery does not answer."""
 
+FORGOTTEN = "Forgotten"
+"""The kind of a row that says that a twin was deleted; the others are records."""
+
 ASK_S = 3.0
 """The pause between two questions to BigQuery about the same twin."""
 
@@ -60,9 +63,26 @@ class OutboxRecordStore:
     """A record store that answers from `database` and tells `destination` everything."""
 
     def __init__(
-        self, database: Database, destination: Destination, *, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        destination: Destination,
+        *,
+        news: RecordStore | None = None,
+        sign_up: Callable[[User], None] | None = None,
+        forgotten: Callable[[str, datetime], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """
+        Args:
+            news: the same records for those who do not wait long, i.e. pages; None asks the destination.
+            sign_up: tells of a new user whoever records them then; None writes them to the destination.
+            forgotten: tells that a twin was deleted, and when; None tells nobody.
+            clock: seconds, for the pauses between questions.
+        """
         self._database = database
+        self._news = news or destination
+        self._sign_up = sign_up
+        self._forgotten = forgotten
         self._local = SqlRecordStore(database)
         self._destination = destination
         self._clock = clock
@@ -92,10 +112,13 @@ class OutboxRecordStore:
         """Send everything that waits; how many records. Raises UnavailableError, and then nothing is lost."""
         sent = 0
         while rows := self._waiting():
-            self._destination.save_all([(_record(row), row["saved_at"]) for row in rows])
-            # A crash in between sends them again: the same row twice is the same row.
-            with self._database.write() as connection:
-                connection.execute(delete(OUTBOX).where(OUTBOX.c.number.in_([row["number"] for row in rows])))
+            told = [row for row in rows if row["kind"] == FORGOTTEN or (row["kind"] == "User" and self._sign_up)]
+            direct = [row for row in rows if row not in told]
+            self._destination.save_all([(_record(row), row["saved_at"]) for row in direct])
+            self._sent(direct)
+            for row in told:
+                self._tell(row)
+                self._sent([row])
             sent += len(rows)
         return sent
 
@@ -106,7 +129,7 @@ class OutboxRecordStore:
             self._wake.clear()
             with suppress(UnavailableError, BusyError):
                 self.deliver()
-            self._wake.wait(pause())
+            self._wait(stop, pause())
 
     def twins(self, owner: str) -> list[Twin]:
         for twin in self._local.twins(owner):
@@ -137,6 +160,25 @@ class OutboxRecordStore:
         # Where BigQuery does not answer, the twin is still here, and can be deleted again.
         self._destination.forget(twin_id=twin_id, user_id=user_id)
         self._local.forget(twin_id=twin_id, user_id=user_id)
+        if self._forgotten and twins:
+            at = self._destination.stamp()
+            gone = [{"kind": FORGOTTEN, "record": {}, "id": one, "of": one, "saved_at": at} for one in twins]
+            with self._database.write() as connection:
+                connection.execute(insert(OUTBOX), gone)
+            self._wake.set()
+
+    def _tell(self, row: dict[str, Any]) -> None:
+        if row["kind"] == FORGOTTEN and self._forgotten:
+            self._forgotten(row["id"], row["saved_at"])
+        elif row["kind"] == "User" and self._sign_up:
+            self._sign_up(_record(row))
+
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        """Until something is saved, the pause is over, or it is time to stop."""
+        until = time.monotonic() + seconds
+        while not stop.is_set() and not self._wake.wait(min(0.5, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                return
 
     def _ask_for_news(self, twin: Twin) -> None:
         """Take over what the stages wrote about a twin; keep what is known where BigQuery does not answer."""
@@ -151,20 +193,25 @@ class OutboxRecordStore:
         try:
             news = [
                 run
-                for run in self._destination.runs(twin.id)
+                for run in self._news.runs(twin.id)
                 if run.id not in known or run.updated_at > known[run.id].updated_at
             ]
             if any(run.state is RunState.DONE for run in news):
-                self._local.save(replace(twin, run_id=self._destination.twin(twin.id).run_id))
+                self._local.save(replace(twin, run_id=self._news.twin(twin.id).run_id))
             for run in news:
                 self._local.save(run)
         except (UnavailableError, BusyError):
             self._away_until = self._clock() + PAUSE_S  # one page waited in vain; the next ones need not
 
-    def _waiting(self, *which: Any) -> list[Any]:
+    def _waiting(self) -> list[Any]:
         with self._database.read() as connection:
-            query = select(OUTBOX).where(*which).order_by(OUTBOX.c.number).limit(BATCH)
+            query = select(OUTBOX).order_by(OUTBOX.c.number).limit(BATCH)
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _sent(self, rows: Sequence[Any]) -> None:
+        # A crash before this sends them again: the same row twice is the same row.
+        with self._database.write() as connection:
+            connection.execute(delete(OUTBOX).where(OUTBOX.c.number.in_([row["number"] for row in rows])))
 
 
 def _json(record: User | Twin | Run) -> dict[str, Any]:

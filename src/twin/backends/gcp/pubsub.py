@@ -3,10 +3,11 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from google.api_core import exceptions as google_errors
 from google.api_core import retry as google_retry
@@ -17,11 +18,11 @@ from google.pubsub_v1.types import PubsubMessage
 from twin.backends.gcp.faults import DEADLINE_S, Service
 from twin.domain.runs import Run, RunState
 from twin.domain.twins import User
-from twin.errors import DataError
+from twin.errors import DataError, SettingsError
 
 SUBMIT, CANCEL = "submit", "cancel"
 KIND = "kind"
-TRAINING, SIGN_UP = "training", "sign-up"
+TRAINING, SIGN_UP, FORGOTTEN = "training", "sign-up", "forgotten"
 """The attribute that says what a message is; one function takes them all."""
 
 TRANSIENT = google_retry.if_exception_type(
@@ -33,6 +34,38 @@ TRANSIENT = google_retry.if_exception_type(
     google_errors.TooManyRequests,
     google_errors.Unknown,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PubSubAddress:
+    """Where the web app asks for runs, tells of users and deletions, and finds what could not be delivered.
+
+    Attributes:
+        users: the topic of sign-ups and deletions; "" for none.
+        dead: the subscription of what could not be delivered; "" for none.
+    """
+
+    project: str
+    topic: str
+    users: str = ""
+    dead: str = ""
+
+    @classmethod
+    def parse(cls, address: str) -> "PubSubAddress":
+        """`pubsub:PROJECT/TOPIC?users=TOPIC&dead=SUBSCRIPTION`, of which the options may miss. Raises SettingsError."""
+        parts = urlsplit(address)
+        options = dict(parse_qsl(parts.query))
+        project, _, topic = parts.path.partition("/")
+        if not (project and topic) or "/" in topic or not options.keys() <= {"users", "dead"}:
+            raise SettingsError(
+                f"{address} is no address of Pub/Sub. Give pubsub:PROJECT/TOPIC?users=TOPIC&dead=SUBSCRIPTION."
+            )
+        return cls(project, topic, **options)
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """The topic of each kind of message."""
+        return {TRAINING: self.topic} | ({SIGN_UP: self.users, FORGOTTEN: self.users} if self.users else {})
 
 
 class Topic:
@@ -88,6 +121,16 @@ def sign_up(topic: Topic, user: User) -> None:
     topic.publish({"id": user.id, "created_at": user.created_at.isoformat()}, kind=SIGN_UP, key=user.id)
 
 
+def forgotten(topic: Topic, twin_id: str, at: datetime) -> None:
+    """Tell that a twin was deleted, so that what it had deployed goes too."""
+    topic.publish({"id": twin_id, "created_at": at.isoformat()}, kind=FORGOTTEN, key=twin_id)
+
+
+def read_forgotten(data: bytes) -> str:
+    """The id of the twin of a message. Raises DataError."""
+    return read_sign_up(data).id
+
+
 def read_run(data: bytes) -> tuple[str, Run]:
     """The action and the run of a message. Raises DataError."""
     try:
@@ -128,17 +171,27 @@ class DeadLetter:
     data: bytes
 
 
+LOOK_S = 5.0
+"""How long to wait for dead letters; Pub/Sub answers at once where there are some."""
+
+
 class DeadLetters:
     """What the function could not do after the last try, for the admin page.
 
-    Looking takes messages for `LOOK_S` seconds; whoever looks again meanwhile does not see them.
+    Args:
+        topics: where messages of each kind are sent once more.
     """
 
-    LOOK_S = 60
-
     def __init__(
-        self, project: str, subscription: str, *, subscriber: Any = None, deadline_s: float = DEADLINE_S
+        self,
+        project: str,
+        subscription: str,
+        *,
+        topics: Mapping[str, Topic],
+        subscriber: Any = None,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
+        self._topics = topics
         self._service = _service(
             project,
             f"subscription {subscription}",
@@ -152,35 +205,41 @@ class DeadLetters:
         self._call = {"retry": google_retry.Retry(predicate=TRANSIENT, timeout=deadline_s), "timeout": deadline_s / 4}
 
     def look(self, *, most: int = 100) -> list[DeadLetter]:
+        """What is there, oldest first; it stays."""
+        letters = self._taken(most)
+        self._keep(letters)
+        return letters
+
+    def retry(self, *, most: int = 100) -> int:
+        """Send messages once more and take them off; how many. Those of no known kind stay: nobody could do them."""
+        letters = self._taken(most)
+        known = [letter for letter in letters if letter.kind in self._topics]
+        self._keep([letter for letter in letters if letter not in known])
+        for letter in known:
+            key = letter.subject or letter.message_id
+            self._topics[letter.kind].publish(json.loads(letter.data), kind=letter.kind, key=key)
+            with self._service.reached("taking a dead letter off"):
+                request = {"subscription": self._path, "ack_ids": [letter.ack_id]}
+                self._subscriber.acknowledge(request=request, **self._call)
+        return len(known)
+
+    def _taken(self, most: int) -> list[DeadLetter]:
         with self._service.reached("looking at dead letters"):
             try:
-                reply = self._subscriber.pull(
-                    request={"subscription": self._path, "max_messages": most}, retry=None, timeout=5
-                )
+                request = {"subscription": self._path, "max_messages": most}
+                reply = self._subscriber.pull(request=request, retry=None, timeout=LOOK_S)
             except google_errors.DeadlineExceeded:
                 return []  # nothing came
-            letters = [_letter(received) for received in reply.received_messages]
-            if letters:
-                self._subscriber.modify_ack_deadline(
-                    request={
-                        "subscription": self._path,
-                        "ack_ids": [letter.ack_id for letter in letters],
-                        "ack_deadline_seconds": self.LOOK_S,
-                    },
-                    **self._call,
-                )
+        letters = [_letter(received) for received in reply.received_messages]
         return sorted(letters, key=lambda letter: letter.published_at)
 
-    def retry(self, letter: DeadLetter, topic: Topic) -> None:
-        """Send a message once more and take it off."""
-        topic.publish(json.loads(letter.data), kind=letter.kind, key=letter.subject or letter.message_id)
-        self.drop([letter])
-
-    def drop(self, letters: Sequence[DeadLetter]) -> None:
-        """Take messages off for good."""
-        with self._service.reached("dropping dead letters"):
-            ack_ids = [letter.ack_id for letter in letters]
-            self._subscriber.acknowledge(request={"subscription": self._path, "ack_ids": ack_ids}, **self._call)
+    def _keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Give messages back at once."""
+        if letters:
+            with self._service.reached("looking at dead letters"):
+                ack_ids = [letter.ack_id for letter in letters]
+                request = {"subscription": self._path, "ack_ids": ack_ids, "ack_deadline_seconds": 0}
+                self._subscriber.modify_ack_deadline(request=request, **self._call)
 
 
 def _letter(received: Any) -> DeadLetter:

@@ -19,7 +19,7 @@ from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from twin.backends.gcp.faults import DEADLINE_S, Service
-from twin.backends.local.objects import PART
+from twin.domain.key_grammar import check_key
 from twin.errors import NotFoundError, SettingsError
 
 URL_LIFE = timedelta(minutes=15)
@@ -58,12 +58,12 @@ class BucketObjectStore:
         self._signer = _Signer(self._client)
 
     def put(self, key: str, source: Path) -> None:
-        blob = self._bucket.blob(_checked(key))
+        blob = self._bucket.blob(check_key(key))
         with self._service.reached(f"storing {key}"):
             blob.upload_from_filename(source, content_type="application/octet-stream", checksum="crc32c", **self._call)
 
     def get(self, key: str, target: Path) -> None:
-        self._fetch(self._bucket.blob(_checked(key)), target)
+        self._fetch(self._bucket.blob(check_key(key)), target)
 
     def take(self, name: str, generation: int, target: Path) -> None:
         """Fetch one version of an object that may have any name. Raises NotFoundError where that version is gone."""
@@ -111,15 +111,16 @@ class BucketObjectStore:
         return True
 
     def upload_url(self, key: str, *, content_type: str, size: int) -> str | None:
-        """A signed URL (V4) that takes one PUT of this object, type and size.
+        """A signed URL (V4) that begins one resumable upload of this object, type and size.
 
-        The browser sends `Content-Type: TYPE` and `x-goog-content-length-range: SIZE,SIZE`; both are signed, so any
-        other type or size is refused.
+        The browser POSTs nothing to it with `Content-Type: TYPE`, `x-goog-content-length-range: SIZE,SIZE` and
+        `x-goog-resumable: start`; all are signed, so any other type or size is refused. The answer's `Location` takes
+        the bytes, in PUTs with a `Content-Range`, and says after a break how far they came.
         """
         with self._service.reached("signing an upload"):
-            return self._bucket.blob(_checked(key)).generate_signed_url(
+            return self._bucket.blob(check_key(key)).generate_signed_url(
                 version="v4",
-                method="PUT",
+                method="RESUMABLE",
                 expiration=URL_LIFE,
                 content_type=content_type,
                 headers={"x-goog-content-length-range": f"{size},{size}"},
@@ -178,9 +179,3 @@ class _RemoteSigning(google_credentials.Credentials, google_credentials.Signing)
     @property
     def signer(self) -> iam.Signer:
         return self._iam
-
-
-def _checked(key: str) -> str:
-    if not all(PART.fullmatch(part) for part in key.split("/")):
-        raise ValueError(f"not a key: {key!r}. Keys are made in pipeline/keys.py.")
-    return key

@@ -46,6 +46,7 @@ class VertexAddress:
         objects: the bucket's address, `gs://BUCKET`, which the stages use too.
         records: the address of the records, which the stages use too.
         account: the service account of the stages; "" for the project's default.
+        serving: where the publish step deploys, see the setting of that name; "" for nowhere.
     """
 
     project: str
@@ -54,9 +55,10 @@ class VertexAddress:
     objects: str
     records: str
     account: str = ""
+    serving: str = ""
 
     @classmethod
-    def parse(cls, address: str, *, objects: str, records: str) -> "VertexAddress":
+    def parse(cls, address: str, *, objects: str, records: str, serving: str = "") -> "VertexAddress":
         """`vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL`. Raises SettingsError."""
         parts = urlsplit(address)
         options = dict(parse_qsl(parts.query))
@@ -65,7 +67,8 @@ class VertexAddress:
             raise SettingsError(
                 f"{address} is no address of Vertex AI. Give vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL."
             )
-        return cls(project, region, Path(options["pipeline"]), objects, records, options.get("account", ""))
+        account = options.get("account", "")
+        return cls(project, region, Path(options["pipeline"]), objects, records, account, serving)
 
 
 class VertexRunner:
@@ -129,7 +132,13 @@ def pipeline_job(address: VertexAddress, run: Run) -> Any:
             f"{address.template} is no compiled pipeline ({type(error).__name__}). Make it with: "
             "python -m twin.pipeline.kubeflow"
         ) from error
-    values = {"run": run.id, "objects": address.objects, "records": address.records}
+    values = {
+        "run": run.id,
+        "asked_at": run.updated_at.isoformat(),
+        "objects": address.objects,
+        "records": address.records,
+        "serving": address.serving,
+    }
     if wanted != dict.fromkeys(values, "STRING"):
         raise SettingsError(f"{address.template} takes the parameters {wanted}, not {sorted(values)}. Compile it anew.")
     return aiplatform_v1.PipelineJob(

@@ -2,17 +2,14 @@
 
 import errno
 import os
-import re
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from twin.domain.key_grammar import PART, check_key
 from twin.errors import NotFoundError, UnavailableError
-
-PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-"""One part of a key. It never begins with a dot: there is no way up, and room for names of our own."""
 
 INCOMING = ".incoming-"
 """How the name of a file begins that is still being written."""
@@ -87,9 +84,7 @@ class FolderObjectStore:
         return None
 
     def _path(self, key: str) -> Path:
-        if not all(PART.fullmatch(part) for part in key.split("/")):
-            raise ValueError(f"not a key: {key!r}. Keys are made in pipeline/keys.py.")
-        return self.folder / key
+        return self.folder / check_key(key)
 
     def _new_file_beside(self, target: Path) -> Path:
         """An empty file in the target's folder, which somebody else may be deleting right now."""

@@ -1,6 +1,7 @@
 """Users, twins and runs in an SQL database. Rows are only ever added; the newest row of an id is how it stands."""
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class SqlRecordStore:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 
+@cache
 def _newest(table: Table) -> Select[Any]:
     """The newest row of each id, the id that came first first."""
     other = table.alias()

@@ -1,0 +1,108 @@
+"""What a pipeline in the cloud does besides the stages: deploy what was trained, and record how it ended."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from twin.domain.ports import ObjectStore, RecordStore
+from twin.domain.runs import Run, RunState
+from twin.domain.twins import Twin
+from twin.errors import TwinError
+from twin.pipeline import keys, machines
+from twin.pipeline.journal import events
+
+ENDPOINT = "endpoint"
+MERGED_ENDPOINT = "merged_endpoint"
+"""The options of a twin that say below which URL it answers: through the shared server, and as a model of its own."""
+
+COST, ESTIMATE = "cost_usd", "cost_estimate_usd"
+"""The figures of a run that say what it cost, and what it was thought to cost before."""
+
+
+class Serving(Protocol):
+    """Where trained models are registered and answer; see `backends/gcp/serving.py`."""
+
+    def publish(self, run: Run, adapter: str) -> str: ...
+
+    def publish_merged(self, run: Run, folder: str) -> str: ...
+
+
+def deploy(run_id: str, serving: Serving, *, bucket: str, records: RecordStore, now: Callable[[], datetime]) -> None:
+    """Register a run's adapter, see that a server answers with it, and record where.
+
+    Args:
+        bucket: the address of the objects, `gs://BUCKET`.
+
+    Raises:
+        TwinError: whatever keeps it from being deployed; the run has failed then, and its record says why.
+    """
+    run = records.run(run_id)
+    try:
+        address = serving.publish(run, f"{bucket}/{keys.run(run)}{keys.ADAPTER}".rstrip("/"))
+    except TwinError as error:
+        records.save(replace(run, state=RunState.FAILED, error=str(error), updated_at=now()))
+        raise
+    if run.state is RunState.FAILED:  # an earlier try
+        records.save(replace(run, state=RunState.RUNNING, error=None, updated_at=now()))
+    _record(run, ENDPOINT, address, records)
+
+
+def deploy_merged(
+    run_id: str,
+    serving: Serving,
+    *,
+    bucket: str,
+    objects: ObjectStore,
+    records: RecordStore,
+    export: Callable[[Twin, Path], None],
+) -> str:
+    """Merge a run's adapter into its base, and deploy that as a model of its own; the URL below which it answers.
+
+    Args:
+        export: writes the merged Hugging Face folder of a twin whose `run_id` is the run.
+    """
+    run = records.run(run_id)
+    prefix = keys.run(run) + keys.MERGED
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "merged"
+        export(replace(records.twin(run.twin_id), run_id=run.id), target)
+        for file in sorted(path for path in target.rglob("*") if path.is_file()):
+            objects.put(prefix + file.relative_to(target).as_posix(), file)
+    address = serving.publish_merged(run, f"{bucket}/{prefix}".rstrip("/"))
+    _record(run, MERGED_ENDPOINT, address, records)
+    return address
+
+
+def finish(
+    run_id: str, asked_at: datetime, state: str, *, objects: ObjectStore, records: RecordStore, now: datetime
+) -> None:
+    """Record how a pipeline ended, unless its stages did, and what it cost. `state` is Kubeflow's.
+
+    Args:
+        asked_at: when the run was asked for that the pipeline did. A pipeline that was stopped ends late: the run may
+            have been asked for again meanwhile, and is another pipeline's then.
+    """
+    run = records.run(run_id)
+    if run.state is RunState.QUEUED and run.updated_at > asked_at:
+        return
+    with TemporaryDirectory() as folder:
+        took = machines.seconds(events(objects, run, scratch=Path(folder)))
+    ended = replace(run, figures={**run.figures, COST: round(machines.cost(took), 4)})
+    if not run.state.final:
+        to = {"SUCCEEDED": RunState.DONE, "CANCELLED": RunState.CANCELLED}.get(state, RunState.FAILED)
+        ended = replace(ended, state=to, error=_why(run) if to is RunState.FAILED else None)
+    records.save(replace(ended, updated_at=now))
+
+
+def _why(run: Run) -> str:
+    where = f"in the {run.stage} stage" if run.stage else "before the first stage"
+    return f"The machine stopped {where} more often than it is tried. Start the run again; it goes on from there."
+
+
+def _record(run: Run, option: str, address: str, records: RecordStore) -> None:
+    twin = records.twin(run.twin_id)
+    if twin.options.get(option) != address:
+        records.save(replace(twin, options={**twin.options, option: address}))

@@ -1,0 +1,121 @@
+"""The part of Cloud Storage that no emulator has: resumable uploads that a signed URL begins, strictly.
+
+It stands before an emulator and passes everything else on. A session begins only with a signature, type and size that
+Cloud Storage would accept; it takes the announced bytes, in order and no others, and says after a break how far it is.
+Source: https://cloud.google.com/storage/docs/performing-resumable-uploads
+"""
+
+import json
+import re
+import threading
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from tests.gcp.faulty import FaultyProxy, ProxyHandler
+from tests.gcp.signatures import refusal
+
+STEP = 256 * 1024
+"""Every piece but the last is a multiple of this."""
+
+
+@dataclass
+class Session:
+    """One upload under way."""
+
+    bucket: str
+    name: str
+    size: int
+    data: bytes = b""
+
+
+class BucketFront(FaultyProxy):
+    """Keeps the sessions, and why it refused one."""
+
+    def __init__(self, target: str, key: RSAPublicKey) -> None:
+        super().__init__(target, _Handler)
+        self.key = key
+        self.sessions: dict[str, Session] = {}
+        self.refused: list[str] = []
+
+    def store(self, session: Session) -> None:
+        url = f"http://{self.target}/upload/storage/v1/b/{session.bucket}/o?uploadType=media&name={quote(session.name, '')}"
+        request = urllib.request.Request(url, session.data, {"Content-Type": "application/octet-stream"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert json.load(answer)["name"] == session.name
+
+
+class _Handler(ProxyHandler):
+    server: BucketFront
+
+    def _serve(self) -> None:
+        if self.command == "POST" and self.headers.get("x-goog-resumable") == "start":
+            self._begin()
+        elif self.command == "PUT" and (session := self.server.sessions.get(self.path.removeprefix("/session/"))):
+            self._take(session)
+        else:
+            super()._serve()
+
+    def _begin(self) -> None:
+        self._body()
+        headers = {
+            name: value for name, value in self.headers.items() if name.lower().startswith(("x-goog", "content-t"))
+        }
+        url = self.server.url + self.path
+        reason = refusal(url, self.server.key, method="POST", headers=headers, now=datetime.now(UTC))
+        if reason:
+            self.server.refused.append(reason)
+            self._answer(403, [], reason.encode())
+            return
+        _, bucket, name = unquote(urlsplit(self.path).path).split("/", 2)
+        low, _, high = self.headers["x-goog-content-length-range"].partition(",")
+        assert low == high
+        number = uuid.uuid4().hex
+        self.server.sessions[number] = Session(bucket, name, int(low))
+        self._answer(201, [("Location", f"{self.server.url}/session/{number}")], b"")
+
+    def _take(self, session: Session) -> None:
+        body = self._body()
+        found = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)", self.headers.get("Content-Range") or "")
+        if not found or int(found[3]) != session.size or len(session.data) + len(body) > session.size:
+            self._answer(400, [], b"size")
+            return
+        if body and (int(found[1]) != len(session.data) or int(found[2]) != int(found[1]) + len(body) - 1):
+            self._answer(400, [], b"offset")
+            return
+        fault = self.server.next_fault("session") if body else None
+        if fault == "reset":
+            self._cut()
+            return
+        whole = len(session.data) + len(body) == session.size
+        session.data += body if whole else body[: len(body) // STEP * STEP]
+        if fault == "lost":
+            self._cut()
+        elif whole:
+            self.server.store(session)
+            self._answer(200, [], b"")
+        else:
+            reached = [("Range", f"bytes=0-{len(session.data) - 1}")] if session.data else []
+            self._answer(308, reached, b"")
+
+    do_POST = do_PUT = _serve  # noqa: N815
+
+
+@contextmanager
+def before(target: str, key: RSAPublicKey) -> Iterator[BucketFront]:
+    """A front of the emulator at `target`, for URLs that the owner of `key` signs."""
+    front = BucketFront(target, key)
+    thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield front
+    finally:
+        front.shutdown()
+        thread.join()
+        front.server_close()
