@@ -31,10 +31,13 @@ class Invocation:
 
     @cached_property
     def platform(self) -> "Platform":
+        from twin.backends.local import temporary
         from twin.platform import Platform
         from twin.settings import Settings
 
-        return self.closing.enter_context(Platform(Settings.load(os.environ)))
+        platform = Platform(Settings.load(os.environ))
+        self.closing.enter_context(temporary.inside(platform.folder))
+        return self.closing.enter_context(platform)
 
     @cached_property
     def out(self) -> "Console":

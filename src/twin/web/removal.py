@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_login import logout_user
 from werkzeug.wrappers import Response
 
+from twin.backends.local import temporary
 from twin.domain.twins import Twin
 from twin.pipeline import deletion, keys
 from twin.web import access, limits
@@ -81,6 +82,7 @@ def delete_twin(here: Site, found: Twin) -> None:
     platform.forget(found, run_ids)
     here.keys.forget(found.id)
     here.store.forget_twin(found.id)
+    temporary.sweep(platform.folder)
 
 
 def _goes(here: Site, found: Twin) -> Goes:
