@@ -15,11 +15,18 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def inside(folder: Path) -> Generator[None]:
-    """Keep the temporary files of this process below `folder`, and remove those of processes that were killed."""
+    """Keep the temporary files of this process below `folder`, and remove those of processes that were killed.
+
+    Where nothing can be written there, they stay where the system has them: looking must be possible all the same.
+    """
     place = folder / "temporary"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sweep(folder)
-    lock, own = _owned(place)
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(folder)
+        lock, own = _owned(place)
+    except OSError:
+        yield
+        return
     before, tempfile.tempdir = tempfile.tempdir, str(own)
     try:
         yield
