@@ -38,6 +38,8 @@ def folder(here: Site, upload_id: str) -> Path:
 
 def resume(here: Site) -> None:
     """Go on with what a stopped server left: read what has arrived, drop what nobody went on with."""
+    for left in here.folder.glob("tmp*"):  # of one that was killed while it read an upload or packed an export
+        shutil.rmtree(left, ignore_errors=True)
     for upload in here.store.uploads.in_state(UploadState.READING):
         here.later(take, here, upload)
     for upload in here.store.uploads.in_state(UploadState.RECEIVING):
