@@ -47,8 +47,8 @@ $(ORACLES)/stamp: requirements/oracles.txt
 test-oracles: $(ORACLES)/stamp ## Compare every conversion with PyTorch, Transformers, PEFT and Go templates
 	@$(ORACLES)/bin/python -m pytest -m oracle tests/oracles
 
-test-browser: $(VENV)/dev.stamp ## The whole story in Chromium, with a real small training
-	@TWIN_LONG_TESTS=1 $(BIN)/python -m pytest tests/web/test_browser.py
+test-browser: $(VENV)/dev.stamp ## The web app in Chromium, with real small trainings; PICTURES=FOLDER keeps pictures
+	@$(BIN)/python -m pytest tests/web/browser
 
 lint: $(VENV)/dev.stamp ## Style and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo

@@ -1,5 +1,6 @@
 """The production server: waitress, and beside it the worker that trains."""
 
+import gc
 import logging
 import signal
 import threading
@@ -58,6 +59,7 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
         helpers.append(threading.Thread(target=found.work, args=(stop,), name="worker"))
     for helper in helpers:
         helper.start()
+    gc.freeze()  # what is here stays: looking through it again and again would make pages wait
     shown = f"[{host}]" if ":" in host else host
     ready(platform.settings.url or f"http://{shown}:{port}")
     try:

@@ -1,9 +1,19 @@
 """How values look on a page: numbers, sizes, times, in the reader's language."""
 
 from datetime import datetime
+from functools import cache
 
-from flask import Flask, url_for
-from flask_babel import format_date, format_datetime, format_decimal, format_timedelta, get_locale, ngettext
+from babel.support import NullTranslations, Translations
+from flask import Flask, g, url_for
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_timedelta,
+    get_locale,
+    get_translations,
+    ngettext,
+)
 from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
@@ -78,6 +88,13 @@ def init(app: Flask) -> None:
         state=state_name,
     )
 
+    app.jinja_env.install_gettext_callables(  # pyright: ignore[reportAttributeAccessIssue]
+        gettext=lambda text: _texts().ugettext(text),
+        ngettext=lambda one, many, count: _texts().ungettext(one, many, count),
+        newstyle=True,
+    )
+    static = cache(lambda name: url_for("static", filename=name))
+
     @app.context_processor
     def shared() -> dict[str, object]:  # pyright: ignore[reportUnusedFunction]
         who = access.account() if access.is_logged_in() else None
@@ -85,11 +102,18 @@ def init(app: Flask) -> None:
             "account": who,
             "languages": LANGUAGES,
             "locale": str(get_locale() or "en"),
-            "static": lambda name: url_for("static", filename=name),
+            "static": static,
             "csrf": lambda: Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf()),
             "problem_box": problem_box,
             "icon": icon,
         }
+
+
+def _texts() -> Translations | NullTranslations:
+    """The texts of the page that is being made: looked up once a page, not once a text."""
+    if "texts" not in g:
+        g.texts = get_translations()
+    return g.texts
 
 
 def problem_box(problem: str | None) -> str:

@@ -106,7 +106,7 @@ async function ask(action, body) {
     for await (const [kind, data] of events(answer)) {
       if (kind === "thread") {
         if (data.over) await busy.end();
-        thread.innerHTML = data.html;
+        redraw(data.html);
         settle(data);
         drawn = true;
         down();
@@ -123,7 +123,26 @@ async function ask(action, body) {
   stop.hidden = true;
   send.hidden = false;
   grow();
-  text.focus();
+  if (!thread.contains(document.activeElement)) text.focus();
+}
+
+function redraw(html) {
+  // What somebody has opened below an earlier message, and is typing there, stays.
+  const kept = [...thread.querySelectorAll("details[open]")].map((one) => {
+    const row = one.closest("li");
+    const field = one.querySelector("textarea");
+    const index = [...row.querySelectorAll("details")].indexOf(one);
+    return { id: row.id, index, words: field?.value, focused: field && field === document.activeElement };
+  });
+  thread.innerHTML = html;
+  for (const { id, index, words, focused } of kept) {
+    const one = document.getElementById(id)?.querySelectorAll("details")[index];
+    if (!one) continue;
+    one.open = true;
+    const field = one.querySelector("textarea");
+    if (field) field.value = words;
+    if (focused) field.focus();
+  }
 }
 
 function settle({ address, title }) {
