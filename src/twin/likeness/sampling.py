@@ -1,6 +1,7 @@
 """Sampling: where replies are drawn, and what is plain to see in them."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import NamedTuple
 
@@ -8,6 +9,10 @@ from twin.domain.examples import Example, Role, Turn
 from twin.likeness import languages
 from twin.likeness.figures import Figure, share
 from twin.likeness.models import Reply, Sampled
+
+
+AT_ONCE = 4
+"""Replies that are drawn at once: one pass over the weights serves them all."""
 
 
 class Moment(NamedTuple):
@@ -32,11 +37,20 @@ def moments(held_out: Sequence[Example], *, most: int, seed: int) -> list[Moment
 def draw(
     points: Sequence[Moment], reply: Reply, *, n: int, seed: int, watch: Callable[[int], None] = lambda _: None
 ) -> list[Sampled]:
-    """`n` replies, going round the points as often as needed, each with a seed of its own."""
+    """`n` replies, going round the points as often as needed, each with a seed of its own; a few are drawn at once."""
     drawn: list[Sampled] = []
-    for at in range(n if points else 0):
-        drawn.append(reply(points[at % len(points)].before, seed * 1_000_003 + at))
-        watch(at + 1)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [
+            pool.submit(reply, points[at % len(points)].before, seed * 1_000_003 + at)
+            for at in range(n if points else 0)
+        ]
+        try:
+            for one in asked:
+                drawn.append(one.result())
+                watch(len(drawn))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return drawn
 
 
