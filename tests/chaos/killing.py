@@ -24,6 +24,8 @@ from twin.settings import Settings
 
 LATEST_S = 12.0
 """How long after the last kill the next one comes at most: the longest stages take about that long."""
+STUCK_S = 600.0
+"""How long nothing may happen, on a machine that does other things too."""
 KILLS = 6
 """In one run; then it may end."""
 
@@ -95,11 +97,13 @@ def training(systematic: Systematic, home: Path, chance: random.Random, *, kills
                 installation.whole(home)
                 if state() is RunState.DONE:
                     break
-            end = time.monotonic() + 400
+            told, end = "", time.monotonic() + STUCK_S
             while state() is not RunState.DONE:
                 if state() is RunState.FAILED:  # three kills of one stage in a row: it says so, and can be begun again
                     counts["failed with a sentence"] += 1
                     installation.again(home, systematic.base)
+                if told != (told := f"{platform.records.run(installation.RUN)}{_journal(home)}"):
+                    end = time.monotonic() + STUCK_S
                 if time.monotonic() > end:
                     return counts, f"the run is stuck: {platform.records.run(installation.RUN)}"
                 time.sleep(0.3)

@@ -15,7 +15,7 @@ from tests.web.conftest import PASSWORD, Clock, House
 from tests.web.test_access import Things
 from twin.platform import Platform
 from twin.settings import Settings
-from twin.web import create_app
+from twin.web import create_app, limits
 from twin.web.mail import Mailer
 
 EMAIL = "ana@example.org"
@@ -33,8 +33,8 @@ class Visit:
         platform = self._open.enter_context(Platform(Settings(home=str(folder / "home"), base=str(tiny.gguf))))
         clock, mails = Clock(), list[str]()
         app = create_app(platform, mail=Mailer("", "twin@example.org", show=mails.append), now=clock)
-        app.testing, app.config["RATELIMIT_ENABLED"] = True, False
-        app.config["PROPAGATE_EXCEPTIONS"] = False
+        app.testing, app.config["PROPAGATE_EXCEPTIONS"] = True, False
+        limits.limiter.enabled = False
         self.house = House(app, platform, clock, mails, tiny)
         self.faults: list[str] = []
         watch = logging.Handler(logging.ERROR)
