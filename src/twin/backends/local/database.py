@@ -4,6 +4,7 @@ The record store uses it, and so may whoever else keeps tables in the same datab
 under its own version table.
 """
 
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
 from twin.errors import SettingsError, UnavailableError
+
+KEPT = ".before-"
+"""Stands in the name of a copy of an SQLite database between its own name and what it was before."""
 
 WAIT_S = 60
 """How long a write waits for another process to let go of the database."""
@@ -68,10 +72,14 @@ class Database:
     def migrate(self, folder: Path, *, head: str, version_table: str) -> None:
         """Bring the tables of Alembic's `folder` to revision `head`; one process at a time, whole or not at all."""
         with self.read() as connection:
-            if _revision(connection, version_table) == head:
-                return
+            now = _revision(connection, version_table)
+        if now == head:
+            return
+        if now is not None:
+            self._keep(f"{version_table}-{now}")
         from alembic import command  # noqa: PLC0415  0.3 s, needed once in an installation's life
         from alembic.config import Config  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
 
         with self.write() as connection:
             if connection.dialect.name == "postgresql":
@@ -80,11 +88,41 @@ class Database:
                 config = Config()
                 config.set_main_option("script_location", str(folder).replace("%", "%%"))
                 config.attributes.update(connection=connection, version_table=version_table)
-                command.upgrade(config, head)
+                try:
+                    command.upgrade(config, head)
+                except CommandError as error:
+                    raise SettingsError(
+                        f"The database {self.place} was made by a newer twin. Install that version again."
+                    ) from error
+
+    def _keep(self, name: str) -> None:
+        """Keep an SQLite database as it is before its tables change; until something is deleted from it."""
+        file = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or not file:
+            return
+        kept = Path(f"{file}{KEPT}{name}")
+        part = kept.with_name(f"{kept.name}.part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM INTO ?", (str(part),))
+        except sqlite3.Error as error:
+            part.unlink()
+            raise UnavailableError(
+                f"The database {self.place} cannot be copied before it is brought up to date ({error}). Make room for "
+                "a copy of it."
+            ) from error
+        finally:
+            connection.close()
+        part.replace(kept)
 
     def scrub(self) -> None:
-        """Make what was deleted unreadable in the files too."""
+        """Make what was deleted unreadable in the files too, copies from before an upgrade included."""
         if self._engine.dialect.name == "sqlite":
+            if file := self._engine.url.database:
+                for kept in Path(file).parent.glob(f"{Path(file).name}{KEPT}*"):
+                    kept.unlink(missing_ok=True)
             # secure_delete has overwritten it in the database; the journal still holds old pages.
             with self._sentence(), self._engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
