@@ -21,26 +21,42 @@ LONGEST = 16_384
 """Bytes of an input."""
 
 
-def seeds() -> Path:
-    """The files that the tests of the parsers write, as inputs of `parsers`: its path, then its content."""
-    folder = CACHE / "seeds"
-    if folder.exists():
-        return folder
+def seeds(target: str) -> Path:
+    """What fuzzing begins with: the files that the tests of the parsers write, or requests."""
+    files, requests = CACHE / "seeds", CACHE / "requests"
+    if target in {"api", "forms"}:
+        requests.mkdir(parents=True, exist_ok=True)
+        for number, request in enumerate(REQUESTS):
+            (requests / str(number)).write_bytes(b"\0\1" + json.dumps(request).encode())
+        return requests
+    if files.exists():
+        return files
     raw = (CACHE / "raw").absolute()
     raw.parent.mkdir(parents=True, exist_ok=True)
     tests = [str(path) for path in sorted(Path("tests/ingest").glob("test_*.py")) if "many" not in path.name]
     command = [sys.executable, "-m", "pytest", f"--basetemp={raw}", "-p", "no:cacheprovider", *tests]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    made = folder.with_name("seeds.part")
+    made = files.with_name("seeds.part")
     made.mkdir(exist_ok=True)
     for number, file in enumerate(sorted(path for path in raw.rglob("*") if path.is_file())):
         if file.stat().st_size <= LONGEST and not file.is_symlink():
             name = "/".join(file.relative_to(raw).parts[1:][-2:])
             (made / f"{number:05d}").write_bytes(name.encode() + b"\n" + file.read_bytes())
-    for request in REQUESTS:
-        (made / f"request-{len(list(made.iterdir()))}").write_bytes(b"\0\1" + json.dumps(request).encode())
     shutil.rmtree(raw)
-    made.replace(folder)
+    made.replace(files)
+    return files
+
+
+def corpus(target: str) -> Path:
+    """The inputs that a target has reached something new with, in this session and all before."""
+    folder = CACHE / target
+    if not folder.exists():
+        part = folder.with_name(f"{target}.part")
+        part.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "tests.fuzz", "--only", target, "-merge=1", f"-max_len={LONGEST}"]
+        merged = [*command, str(part), str(seeds(target))]
+        subprocess.run(merged, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        part.replace(folder)
     return folder
 
 
@@ -78,11 +94,15 @@ def fuzz(target: str, arguments: list[str]) -> None:
 
 def session(target: str, seconds: float) -> dict[str, object]:
     """Fuzz one target in a process of its own: how often it was run, and what broke it."""
-    corpus, broken = CACHE / target, CACHE / f"{target}-broken-"
-    corpus.mkdir(parents=True, exist_ok=True)
+    broken = CACHE / f"{target}-broken-"
     known = set(CACHE.glob(f"{target}-broken-*"))
-    command = [sys.executable, "-m", "tests.fuzz", "--only", target, str(corpus), str(seeds())]
-    command += [f"-max_total_time={max(1, round(seconds))}", f"-timeout={SLOW_S}", f"-report_slow_units={SLOW_S}", f"-rss_limit_mb={MEMORY_MB}"]
+    command = [sys.executable, "-m", "tests.fuzz", "--only", target, str(corpus(target))]
+    command += [
+        f"-max_total_time={max(1, round(seconds))}",
+        f"-timeout={SLOW_S}",
+        f"-report_slow_units={SLOW_S}",
+        f"-rss_limit_mb={MEMORY_MB}",
+    ]
     command += [f"-max_len={LONGEST}", f"-artifact_prefix={broken}", "-print_final_stats=1", "-verbosity=1"]
     log = CACHE / f"{target}.log"
     with log.open("wb") as output:
@@ -104,7 +124,6 @@ def main() -> None:
     if options.only and rest:
         fuzz(options.only, rest)
     targets = [options.only] if options.only else TARGETS
-    seeds()
     began = time.monotonic()
     found = {target: session(target, options.seconds / len(targets)) for target in targets}
     broken = [name for one in found.values() for name in one["broken"]]  # type: ignore[union-attr, attr-defined]
