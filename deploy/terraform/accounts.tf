@@ -48,6 +48,36 @@ resource "google_service_account_iam_member" "pipelines" {
   member             = "serviceAccount:${google_service_account.function.email}"
 }
 
+# Where a pipeline trains on a spot machine or deploys what it trained, its stages do so; servers run as their own account.
+resource "google_project_iam_member" "deploying" {
+  count   = var.serve_on_vertex || var.spot ? 1 : 0
+  project = var.project
+  role    = "roles/aiplatform.user"
+  member  = "serviceAccount:${google_service_account.stages.email}"
+}
+
+resource "google_service_account_iam_member" "deploying" {
+  count              = var.serve_on_vertex ? 1 : 0
+  service_account_id = google_service_account.vllm.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = "serviceAccount:${google_service_account.stages.email}"
+}
+
+resource "google_service_account_iam_member" "training" {
+  count              = var.spot ? 1 : 0
+  service_account_id = google_service_account.stages.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = "serviceAccount:${google_service_account.stages.email}"
+}
+
+# The web app asks those servers.
+resource "google_project_iam_member" "asking" {
+  count   = var.serve_on_vertex ? 1 : 0
+  project = var.project
+  role    = "roles/aiplatform.user"
+  member  = "serviceAccount:${google_service_account.web.email}"
+}
+
 # The web app signs uploads as itself, with a key that Google keeps.
 resource "google_service_account_iam_member" "signing" {
   service_account_id = google_service_account.web.name

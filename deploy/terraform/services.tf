@@ -36,9 +36,12 @@ resource "google_cloud_run_v2_service" "web" {
           TWIN_ADMINS  = var.admins
           TWIN_OBJECTS = local.objects
           TWIN_RECORDS = local.records
-          TWIN_RUNNER  = "pubsub:${var.project}/${google_pubsub_topic.messages["training-requested"].name}"
-          TWIN_CHAT    = var.serve_on_gpu ? "vllm:${google_cloud_run_v2_service.vllm[0].uri}" : "llama:"
-          TWIN_BASE    = "${local.bases}/${var.base}"
+          TWIN_RUNNER = join("", [
+            "pubsub:${var.project}/${google_pubsub_topic.messages["training-requested"].name}",
+            "?users=${google_pubsub_topic.messages["user-signed-up"].name}&dead=${google_pubsub_subscription.dead.name}",
+          ])
+          TWIN_CHAT = var.serve_on_gpu ? "vllm:${google_cloud_run_v2_service.vllm[0].uri}" : "llama:"
+          TWIN_BASE = "${local.bases}/${var.base}"
         }
         content {
           name  = env.key
@@ -144,8 +147,16 @@ resource "google_cloud_run_v2_service" "function" {
           TWIN_RECORDS = local.records
           TWIN_RUNNER = join("", [
             "vertex:${var.project}/${var.region}",
-            "?pipeline=/app/pipeline.yaml&account=${google_service_account.stages.email}",
+            "?pipeline=/app/${var.spot ? "pipeline-spot" : "pipeline"}.yaml&account=${google_service_account.stages.email}",
           ])
+          TWIN_TRAINING = var.spot ? join("", [
+            "vertex:${var.project}/${var.region}?image=${local.registry}/trainer:${var.images}",
+            "&account=${google_service_account.stages.email}",
+          ]) : ""
+          TWIN_SERVING = var.serve_on_vertex ? join("", [
+            "vertex:${var.project}/${var.region}?image=${var.serving_image}",
+            "&base=${local.objects}/bases/${var.base}&account=${google_service_account.vllm.email}",
+          ]) : ""
         }
         content {
           name  = env.key

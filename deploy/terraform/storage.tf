@@ -24,8 +24,8 @@ resource "google_storage_bucket" "twin" {
   }
   cors {
     origin          = [var.url]
-    method          = ["PUT"]
-    response_header = ["Content-Type", "x-goog-content-length-range"]
+    method          = ["POST", "PUT"]
+    response_header = ["Content-Range", "Content-Type", "Location", "Range", "x-goog-content-length-range", "x-goog-resumable"]
     max_age_seconds = 3600
   }
   depends_on = [google_project_service.needed]

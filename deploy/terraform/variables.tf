@@ -33,6 +33,24 @@ variable "serve_on_gpu" {
   default     = true
 }
 
+variable "spot" {
+  description = "Whether trainings run on spot machines, a third of the price; it needs quota for a preemptible L4."
+  type        = bool
+  default     = false
+}
+
+variable "serve_on_vertex" {
+  description = "Whether pipelines register what they trained and deploy it to an endpoint of Vertex AI, which sleeps when idle."
+  type        = bool
+  default     = false
+}
+
+variable "serving_image" {
+  description = "What serves there: a build of vLLM that fetches adapters from the bucket, such as Model Garden's."
+  type        = string
+  default     = "us-docker.pkg.dev/vertex-ai/vertex-vision-model-garden-dockers/pytorch-vllm-serve:latest"
+}
+
 variable "url" {
   description = "The address under which people reach the web app."
   type        = string

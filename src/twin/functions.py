@@ -11,6 +11,7 @@ import base64
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -183,8 +184,16 @@ def main(event: Any) -> None:
 
 
 def command(arguments: list[str], platform: Platform) -> None:
-    """What a pipeline calls besides the stages: `deploy RUN`, `finish RUN ASKED_AT STATE`; and anybody: `merge RUN`."""
+    """What a pipeline calls besides the stages: `train RUN`, `deploy RUN`, `finish RUN ASKED_AT STATE`; and anybody:
+    `merge RUN`."""
     match arguments:
+        case ["train", run_id]:
+            from twin.backends.gcp.training import CustomTraining, TrainingAddress
+
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+            address = TrainingAddress.parse(platform.settings.training)
+            environ = {"TWIN_OBJECTS": platform.settings.objects, "TWIN_RECORDS": platform.settings.records}
+            cloud.train(run_id, CustomTraining(address), environ, records=platform.records)
         case ["deploy", run_id]:
             bucket = platform.settings.objects
             cloud.deploy(run_id, platform.serving, bucket=bucket, records=platform.records, now=_utc)
@@ -207,7 +216,7 @@ def command(arguments: list[str], platform: Platform) -> None:
             asked = datetime.fromisoformat(asked_at)
             cloud.finish(run_id, asked, state, objects=platform.objects, records=platform.records, now=_utc())
         case _:
-            raise SystemExit("usage: python -m twin.functions deploy RUN | merge RUN | finish RUN ASKED_AT STATE")
+            raise SystemExit("usage: python -m twin.functions train|deploy|merge RUN, or finish RUN ASKED_AT STATE")
 
 
 def _utc() -> datetime:

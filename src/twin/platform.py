@@ -140,8 +140,8 @@ class Platform:
             with _extra("gcp"):
                 from twin.backends.gcp.vertex import VertexAddress, VertexRunner
             objects, records = self.settings.objects_address, self.settings.records_address
-            where = {"objects": objects, "records": records, "serving": self.settings.serving}
-            return VertexRunner(VertexAddress.parse(self.settings.runner, **where))
+            then = {"training": self.settings.training, "serving": self.settings.serving}
+            return VertexRunner(VertexAddress.parse(self.settings.runner, objects=objects, records=records, **then))
         raise _unknown("TWIN_RUNNER", self.settings.runner, "worker:, pubsub:PROJECT/TOPIC or vertex:PROJECT/REGION?…")
 
     @cached_property
@@ -188,7 +188,9 @@ class Platform:
             with _extra("gcp"):
                 from twin.serve.vllm import VllmChat
             url, token = self._credentials(self.settings.chat.removeprefix("vllm:"))
-            return VllmChat(url, find(base, folder=self.bases), locate=self._adapter_folder, token=token)
+            bucket = self.settings.objects if ".vertexai.goog/" in url else None
+            there = find(base, folder=self.bases)
+            return VllmChat(url, there, locate=self._adapter_folder, bucket=bucket, token=token)
         raise _unknown("TWIN_CHAT", self.settings.chat, "llama: or vllm:URL")
 
     def _credentials(self, url: str) -> tuple[str, Callable[[], str | None]]:

@@ -39,6 +39,12 @@ class Settings:
         "`vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL`",
     )
     chat: str = _setting("llama:", "who answers: `llama:` (this machine) or `vllm:URL`")
+    training: str = _setting(
+        "",
+        "where a pipeline trains, as a custom job on a spot machine: "
+        "`vertex:PROJECT/REGION?image=IMAGE&machine=TYPE&accelerator=TYPE&account=EMAIL`",
+        shown="in its own step",
+    )
     serving: str = _setting(
         "",
         "where a pipeline registers and deploys what it trained: "

@@ -36,13 +36,14 @@ class Session:
 
 
 class BucketFront(FaultyProxy):
-    """Keeps the sessions, and why it refused one."""
+    """Keeps the sessions, and why it refused one; meets the next piece with `breaks[0]`: `ok`, `reset` or `lost`."""
 
     def __init__(self, target: str, key: RSAPublicKey) -> None:
         super().__init__(target, _Handler)
         self.key = key
         self.sessions: dict[str, Session] = {}
         self.refused: list[str] = []
+        self.breaks: list[str] = []
 
     def store(self, session: Session) -> None:
         url = f"http://{self.target}/upload/storage/v1/b/{session.bucket}/o?uploadType=media&name={quote(session.name, '')}"
@@ -89,7 +90,7 @@ class _Handler(ProxyHandler):
         if body and (int(found[1]) != len(session.data) or int(found[2]) != int(found[1]) + len(body) - 1):
             self._answer(400, [], b"offset")
             return
-        fault = self.server.next_fault("session") if body else None
+        fault = self.server.breaks.pop(0) if body and self.server.breaks else "ok"
         if fault == "reset":
             self._cut()
             return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import twin.sample
 from twin.backends.gcp.vertex import VertexAddress
 from twin.errors import SettingsError
 from twin.platform import Platform
@@ -17,7 +18,10 @@ PACKAGES = ("google.cloud.", "google.auth", "google.api_core", "google.pubsub", 
 """Not `google.protobuf`: tokenizers are files in its format."""
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["--help"]])
+SAMPLE = str(Path(twin.sample.__file__).parent / "WhatsApp Chat with Saturday crew.txt")
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["--help"], ["parse", SAMPLE]])
 def test_a_laptop_loads_no_google_package(tmp_path: Path, arguments: list[str]) -> None:
     """Here they are installed, so loading one would work, and be seen."""
     code = (

@@ -27,7 +27,7 @@ from werkzeug.serving import make_server
 
 import twin.functions
 from tests.gcp import backends, emulators, publisher_server
-from twin.backends.gcp.pubsub import DeadLetters, PubSubRunner, Topic, sign_up
+from twin.backends.gcp.pubsub import DeadLetters, PubSubRunner, Topic, forgotten, sign_up
 from twin.backends.local.database import Database
 from twin.backends.local.records import SqlRecordStore
 from twin.domain.runs import Run, RunState, Stage
@@ -204,15 +204,15 @@ def test_sign_ups_are_recorded_without_their_address(wires: Wires, records: SqlR
 
 
 def test_two_hundred_requests_twice_and_out_of_order(
-    wires: Wires, pipelines: Pipelines, records: SqlRecordStore
+    wires: Wires, pipelines: Pipelines, records: SqlRecordStore, objects: Any
 ) -> None:
-    """A thousand sign-ups among them; whatever arrives when, there are 200 pipelines and nothing is dead."""
+    """A thousand sign-ups among them, twice too; whatever arrives when, there are 200 pipelines and nothing is dead."""
     runs = [replace(RUN, id=f"r{n}", twin_id=f"t{n % 40}", updated_at=NOON + timedelta(seconds=n)) for n in range(200)]
     for run in runs:
         records.save(run)
     runner = PubSubRunner(wires.topic)
     asks: list[Callable[[], None]] = [lambda run=run: runner.submit(run) for run in runs * 2]
-    asks += [lambda n=n: sign_up(wires.topic, User(f"u{n}", "", NOON)) for n in range(1000)]
+    asks += [lambda n=n: sign_up(wires.topic, User(f"u{n}", "", NOON)) for n in [*range(1000)] * 2]
     random.Random(1).shuffle(asks)
     threads = [threading.Thread(target=lambda part=asks[n::8]: [ask() for ask in part]) for n in range(8)]
     for thread in threads:
@@ -227,6 +227,7 @@ def test_two_hundred_requests_twice_and_out_of_order(
             return connection.execute(text("SELECT COUNT(DISTINCT id) FROM users")).scalar() or 0
 
     eventually(lambda: users() == 1000, within_s=240)
+    assert len(list(objects.keys("users/"))) == 1000
     assert Counter(records.run(run.id).state for run in runs) == {RunState.QUEUED: 200}
     assert wires.dead.look() == []
 
@@ -443,6 +444,7 @@ def test_the_schemas_take_what_is_sent_and_nothing_else(name: str) -> None:
     topic = Topic(emulators.PROJECT, topic_id, publisher=client)
     if name == "user-signed-up":
         sign_up(topic, User(id="u1", email="", created_at=NOON))
+        forgotten(topic, "t1", NOON)
     else:
         PubSubRunner(topic).submit(RUN)
         PubSubRunner(topic).cancel(RUN)

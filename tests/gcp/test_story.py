@@ -5,11 +5,13 @@ uploads stands before them; Vertex AI is a server of ours that runs the submitte
 a process that calls `twin stage`. The base is a random Gemma of two layers.
 """
 
+import io
 import json
 import re
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ from twin.domain.runs import RunState, Stage
 from twin.domain.twins import Twin
 from twin.functions import Function
 from twin.pipeline import keys, runs
+from twin.pipeline.cloud import COST, ESTIMATE
 from twin.platform import Platform
 from twin.serve.server import LlamaServer
 from twin.settings import Settings
@@ -53,8 +56,15 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "pipeline.yaml"
 PASSWORD = "as long as it takes"
-CHAT = lines("Mira Holt", "Otto", 40).encode() + b"\n" * (700_000)
-"""Long enough for several pieces; a real chat would be all words."""
+
+
+def export() -> bytes:
+    """A chat with a picture, as messengers pack them: large enough for several pieces."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("kitchen.txt", lines("Mira Holt", "Otto", 40))
+        archive.writestr("IMG-20260102-WA0001.jpg", b"\xff\xd8\xff\xe0" + bytes(range(256)) * 3000)
+    return packed.getvalue()
 
 
 class TokenServer(ThreadingHTTPServer):
@@ -221,7 +231,7 @@ def send_straight(place: dict[str, Any], data: bytes, front: bucket_front.Bucket
     began = httpx.post(place["url"], headers=place["headers"])
     assert began.status_code == 201, began.text
     session, step, at = began.headers["Location"], bucket_front.STEP, 0
-    front.plan = ["ok", "reset"]
+    front.breaks = ["ok", "reset", "lost"]
     while at < len(data):
         last = min(at + step, len(data)) - 1
         try:
@@ -252,7 +262,8 @@ def test_a_persons_life(cloud: Cloud, tiny: TinyGemma, tmp_path: Path) -> None:
 
     # The browser sends the chat straight to the bucket, over a connection that breaks, and it is read.
     twin_id = browser.post("/twins").headers["Location"].split("/")[2]
-    announced = {"name": "kitchen.txt", "files": [{"path": "kitchen.txt", "size": len(CHAT)}]}
+    chat = export()
+    announced = {"name": "kitchen.zip", "files": [{"path": "kitchen.zip", "size": len(chat)}]}
     upload = browser.ask(f"/twins/{twin_id}/uploads", announced)
     assert upload["direct"] is True
     assert upload["offsets"] == [0]
@@ -260,7 +271,8 @@ def test_a_persons_life(cloud: Cloud, tiny: TinyGemma, tmp_path: Path) -> None:
     place = browser.ask(f"/twins/{twin_id}/uploads/{upload['id']}/0/place")
     assert httpx.post(place["url"], headers={**place["headers"], "Content-Type": "text/html"}).status_code == 403
     assert cloud.front.refused == ["signature"]
-    send_straight(place, CHAT, cloud.front)
+    send_straight(place, chat, cloud.front)
+    assert cloud.front.breaks == []
     browser.ask(f"/twins/{twin_id}/uploads/{upload['id']}/arrived", status=204)
     eventually(lambda: 'class="card upload ready"' in browser.get(f"/twins/{twin_id}/uploads"))
     assert records.runs(twin_id) == []  # an upload alone trains nobody
@@ -283,6 +295,11 @@ def test_a_persons_life(cloud: Cloud, tiny: TinyGemma, tmp_path: Path) -> None:
     client = records._client  # type: ignore[attr-defined]
     states = dict(tuple(row.values()) for row in client.query_and_wait(statement))
     assert states.keys() == {"queued", "running", "done"}
+
+    # The last step, after the stages, has written down what it cost.
+    eventually(lambda: COST in records.run(run.id).figures)
+    figures = records.run(run.id).figures
+    assert 0 < figures[COST] < 2 * figures[ESTIMATE]
 
     # It answers programs of OpenAI's, through the web app and the server that speaks vLLM's HTTP.
     adapter = tmp_path / "adapter.gguf"

@@ -78,7 +78,7 @@ def test_kubeflow_elsewhere_names_accelerators_differently(tmp_path: Path) -> No
 def test_googles_own_sdk_makes_the_same_job_of_it() -> None:
     credentials = AnonymousCredentials()
     aiplatform.init(project="twin-test", location="europe-west4", credentials=credentials)
-    values = {"run": RUN.id, "asked_at": NOON.isoformat(), "objects": BUCKET, "serving": ""}
+    values = {"run": RUN.id, "asked_at": NOON.isoformat(), "objects": BUCKET, "training": "", "serving": ""}
     values["records"] = "bigquery://twin-test/twin"
     theirs: Any = aiplatform.PipelineJob(
         display_name=f"run {RUN.id}",
@@ -115,6 +115,7 @@ def test_a_run_is_submitted_once(server: vertex_server.VertexServer) -> None:
         "asked_at": NOON.isoformat(),
         "objects": BUCKET,
         "records": "bigquery://twin-test/twin",
+        "training": "",
         "serving": "",
     }
     assert job["runtimeConfig"]["gcsOutputDirectory"] == f"{BUCKET}/{RUN.twin_id}/runs/{RUN.id}/pipeline"

@@ -1,4 +1,4 @@
-"""A server that speaks the part of Vertex AI's REST API that starts, lists and stops pipelines."""
+"""A server that speaks the part of Vertex AI's REST API that starts, lists and stops pipelines and custom jobs."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-JOBS = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/pipelineJobs(?:/([^/:]+))?(?::(cancel))?")
+JOBS = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/(pipelineJobs|customJobs)(?:/([^/:]+))?(?::(cancel))?")
 
 
 class VertexServer(ThreadingHTTPServer):
@@ -21,6 +21,7 @@ class VertexServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.custom_jobs: dict[str, dict[str, Any]] = {}
         self.lock = threading.Lock()
         self.on_start: Callable[[dict[str, Any]], None] = lambda job: None
 
@@ -30,7 +31,9 @@ class VertexServer(ThreadingHTTPServer):
         match = JOBS.fullmatch(parts.path)
         if not match:
             return 404, _error(404, "NOT_FOUND", parts.path)
-        parent, name, action = match.groups()
+        parent, kind, name, action = match.groups()
+        if kind == "customJobs":
+            return self._custom_job(method, parent, name, action, body, query)
         with self.lock:
             if method == "POST" and name is None:
                 job_id = query["pipelineJobId"]
@@ -48,6 +51,22 @@ class VertexServer(ThreadingHTTPServer):
                 jobs = [job for job in self.jobs.values() if found and job["labels"]["run"] == found[1]]
                 return 200, {"pipelineJobs": jobs}
             return (200, self.jobs[name]) if name in self.jobs else (404, _error(404, "NOT_FOUND", name))
+
+    def _custom_job(self, method: str, parent: str, name: Any, action: Any, body: Any, query: Any) -> Any:  # noqa: PLR0917
+        with self.lock:
+            if method == "POST" and name is None:
+                number = str(len(self.custom_jobs) + 1)
+                full = f"{parent}/customJobs/{number}"
+                self.custom_jobs[number] = {**body, "name": full, "state": "JOB_STATE_PENDING"}
+                return 200, self.custom_jobs[number]
+            if action:
+                self.custom_jobs[name]["state"] = "JOB_STATE_CANCELLED"
+                return 200, {}
+            if name is None:
+                found = re.search(r'labels\.run="([^"]+)"', query["filter"])
+                jobs = [job for job in self.custom_jobs.values() if found and job["labels"]["run"] == found[1]]
+                return 200, {"customJobs": jobs}
+            return 200, self.custom_jobs[name]
 
 
 def _error(code: int, status: str, message: str) -> dict[str, Any]:

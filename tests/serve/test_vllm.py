@@ -79,6 +79,17 @@ def test_adapters_are_asked_for_by_their_key(chat: VllmChat, server: vllm_server
     }
 
 
+def test_a_server_that_fetches_adapters_itself_is_told_where(
+    chat: VllmChat, server: vllm_server.VllmServer, base: Base
+) -> None:
+    fetching = VllmChat(server.url, base, locate=locate, bucket="gs://twin-example", context=256)
+    assert say(fetching, "1") == say(chat, "1")
+    assert say(fetching, None) == say(chat, None)
+    fetching.close()
+    asked = server.requests[0]
+    assert (asked["model"], asked["dynamic-lora"]) == (base.name, "gs://twin-example/t1/runs/1/adapter")
+
+
 def test_a_deleted_twin_is_silent_at_once(chat: VllmChat, server: vllm_server.VllmServer) -> None:
     with pytest.raises(NotFoundError):
         say(chat, "deleted")

@@ -15,6 +15,9 @@ from twin.domain.ports import Sampling
 from twin.serve.server import LlamaServer
 
 
+BUCKET = "gs://twin-example/"
+
+
 class VllmServer(ThreadingHTTPServer):
     """Meets the next request with `plan[0]` and so on: a status, `reset`, `broken` (in mid-reply) or `slow`."""
 
@@ -49,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault, {"error": {"message": "planned, quoting the prompt"}})
         elif self.server.key and self.headers.get("Authorization") != f"Bearer {self.server.key}":
             self._answer(401, {"error": "Unauthorized"})
-        elif request["model"] not in self.server.names:
+        elif _model(request) not in self.server.names:
             self._answer(404, {"error": {"message": f"The model `{request['model']}` does not exist.", "code": 404}})
         elif request.get("stream"):
             self._stream(request, fault)
@@ -73,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(2)
         texts = self.server.llama.generate(
             request["prompt"],
-            adapter=self.server.names[request["model"]],
+            adapter=self.server.names[_model(request)],
             name="x",
             sampling=sampling,
             deadline=time.monotonic() + 60,
@@ -91,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             [first],
             rest,
             letter=self.server.letter,
-            adapter=self.server.names[request["model"]],
+            adapter=self.server.names[_model(request)],
             name="x",
             deadline=time.monotonic() + 60,
         )
@@ -109,6 +112,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
+
+
+def _model(request: dict[str, Any]) -> str:
+    """What is asked for, by name, or as Google's build is asked: the base, and a folder in the bucket."""
+    return request.get("dynamic-lora", request["model"]).removeprefix(BUCKET)
 
 
 @contextmanager

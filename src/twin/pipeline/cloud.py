@@ -1,6 +1,6 @@
 """What a pipeline in the cloud does besides the stages: deploy what was trained, and record how it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Protocol
 from twin.domain.ports import ObjectStore, RecordStore
 from twin.domain.runs import Run, RunState
 from twin.domain.twins import Twin
-from twin.errors import TwinError
+from twin.errors import DataError, TwinError
 from twin.pipeline import keys, machines
 from twin.pipeline.journal import events
 
@@ -28,6 +28,20 @@ class Serving(Protocol):
     def publish(self, run: Run, adapter: str) -> str: ...
 
     def publish_merged(self, run: Run, folder: str) -> str: ...
+
+
+class Training(Protocol):
+    """Does the train stage on another machine; see `backends/gcp/training.py`."""
+
+    def train(self, run: Run, environ: Mapping[str, str]) -> None: ...
+
+
+def train(run_id: str, training: Training, environ: Mapping[str, str], *, records: RecordStore) -> None:
+    """Do the train stage of a run elsewhere. Raises DataError where it has failed already: that is not tried again."""
+    run = records.run(run_id)
+    if run.state in {RunState.FAILED, RunState.CANCELLED}:
+        raise DataError(f"Run {run.id} was {run.state}. Start it again with `twin run`.")
+    training.train(run, environ)
 
 
 def deploy(run_id: str, serving: Serving, *, bucket: str, records: RecordStore, now: Callable[[], datetime]) -> None:

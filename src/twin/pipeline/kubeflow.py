@@ -20,18 +20,22 @@ from typing import Any
 from kfp import compiler, dsl
 
 from twin.domain.runs import Stage
-from twin.pipeline.machines import MACHINES, Machine
+from twin.pipeline.machines import HOUR, MACHINES, SMALL, Machine
 
 TRAINER_STAGES = frozenset({Stage.TRAIN, Stage.CONVERT, Stage.EVALUATE})
 
 
-def run_stage(stage: str, run: str, objects: str, records: str, serving: str, timeout_s: int) -> None:
+def run_stage(stage: str, run: str, objects: str, records: str, training: str, serving: str, timeout_s: int) -> None:
     """One stage. It fails where the command fails; the run's record says why."""
     import os
     import subprocess
     import sys
 
-    environ = {**os.environ, "TWIN_OBJECTS": objects, "TWIN_RECORDS": records, "TWIN_SERVING": serving}
+    environ = {**os.environ, "TWIN_OBJECTS": objects, "TWIN_RECORDS": records}
+    environ |= {"TWIN_TRAINING": training, "TWIN_SERVING": serving}
+    if stage == "train" and training:
+        subprocess.run([sys.executable, "-m", "twin.functions", "train", run], env=environ, check=True)
+        return
     if stage == "publish" and serving:
         # Before the run counts as done: who asks then is answered.
         subprocess.run([sys.executable, "-m", "twin.functions", "deploy", run], env=environ, check=True)
@@ -55,13 +59,14 @@ def pipeline(
     """The pipeline, as kfp's compiler and `kfp.local` take it.
 
     Its parameters are the `run`, the time at which it was `asked_at` (ISO 8601), the addresses of `objects` and
-    `records`, and `serving`, where the adapter is deployed ("" for nowhere; see the setting of that name).
+    `records`, `training`, where the train stage is done ("" for in its step), and `serving`, where the adapter is
+    deployed ("" for nowhere); see the settings of these names.
     """
     steps = {image: _component(run_stage, image) for image in (prepare_image, trainer_image)}
     last = _component(record_outcome, prepare_image)
 
     @dsl.pipeline(name="twin", description="From chat exports to a published adapter.")
-    def twin(run: str, asked_at: str, objects: str, records: str, serving: str) -> None:
+    def twin(run: str, asked_at: str, objects: str, records: str, training: str, serving: str) -> None:
         finish = last(run=run, asked_at=asked_at, objects=objects, records=records)
         finish.set_display_name("record the outcome")
         with dsl.ExitHandler(finish, name="stages"):
@@ -69,7 +74,7 @@ def pipeline(
             for stage in Stage:
                 machine = machines[stage]
                 step = steps[trainer_image if stage in TRAINER_STAGES else prepare_image]
-                where = {"objects": objects, "records": records, "serving": serving}
+                where = {"objects": objects, "records": records, "training": training, "serving": serving}
                 task = step(stage=stage.value, run=run, timeout_s=machine.timeout_s, **where)
                 task.set_display_name(stage.value)
                 _place(task, machine)
@@ -93,12 +98,20 @@ def _place(task: Any, machine: Machine) -> None:
         task.set_accelerator_type(machine.accelerator).set_accelerator_limit(machine.accelerators)
 
 
-def compile_to(target: Path, *, prepare_image: str, trainer_image: str, accelerator: str = "NVIDIA_L4") -> None:
-    """Write the pipeline as the YAML that Vertex AI and Kubeflow take."""
+def compile_to(
+    target: Path, *, prepare_image: str, trainer_image: str, accelerator: str = "NVIDIA_L4", waits: bool = False
+) -> None:
+    """Write the pipeline as the YAML that Vertex AI and Kubeflow take.
+
+    Args:
+        waits: whether the step of the train stage only waits for a job elsewhere, for which it needs no accelerator.
+    """
     machines = {
         stage: replace(machine, accelerator=accelerator) if machine.accelerator else machine
         for stage, machine in MACHINES.items()
     }
+    if waits:
+        machines[Stage.TRAIN] = replace(SMALL, timeout_s=24 * HOUR, retries=5)
     compiler.Compiler().compile(
         pipeline(prepare_image=prepare_image, trainer_image=trainer_image, machines=machines), str(target)
     )
@@ -110,8 +123,15 @@ def main() -> None:
     parser.add_argument("--prepare", required=True, help="image of the stages that need no model")
     parser.add_argument("--trainer", required=True, help="image of the stages that do")
     parser.add_argument("--accelerator", default="NVIDIA_L4", help="nvidia.com/gpu on plain Kubeflow")
+    parser.add_argument("--waits", action="store_true", help="training is done elsewhere: see TWIN_TRAINING")
     given = parser.parse_args()
-    compile_to(given.target, prepare_image=given.prepare, trainer_image=given.trainer, accelerator=given.accelerator)
+    compile_to(
+        given.target,
+        prepare_image=given.prepare,
+        trainer_image=given.trainer,
+        accelerator=given.accelerator,
+        waits=given.waits,
+    )
 
 
 if __name__ == "__main__":

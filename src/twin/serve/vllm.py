@@ -1,7 +1,7 @@
 """The twin's voice on a vLLM server: one base on a GPU for everybody, adapters by name.
 
 vLLM loads an adapter when it is first asked for, from a folder below the one that it was told; the name of an adapter
-there is the key of its folder in the object store. The prompt goes as token ids, rendered here, so that a twin reads
+there is the key of its folder in the object store. Google's build of vLLM fetches it from the bucket itself instead. The prompt goes as token ids, rendered here, so that a twin reads
 exactly what it was trained on.
 """
 
@@ -40,6 +40,7 @@ class VllmChat:
         base: Base,
         *,
         locate: Callable[[str], str],
+        bucket: str | None = None,
         token: Callable[[], str | None] = lambda: None,
         context: int = 2048,
         clock: Callable[[], float] = time.monotonic,
@@ -51,12 +52,14 @@ class VllmChat:
             base: for the template and the vocabulary; its name is the `--model` that the server was given.
             locate: the server's name of an adapter id; raises NotFoundError. Asked for every reply, so that a
                 deleted twin falls silent at once.
+            bucket: the address of the object store, `gs://BUCKET`, for a server that fetches adapters from there.
             token: what to present to the server, e.g. its API key, asked for every request.
             context: tokens of one conversation, prompt and reply; at most the server's `--max-model-len`.
         """
         self._url = url.rstrip("/")
         self._base = base
         self._locate = locate
+        self._bucket = bucket
         self._token = token
         self._context = context
         self._clock, self._sleep = clock, sleep
@@ -114,8 +117,11 @@ class VllmChat:
         return sum(one[str(token)]["logprob"] for one, token in zip(found, target, strict=True))
 
     def _request(self, adapter: str | None, tokens: list[int]) -> dict[str, Any]:
-        model = self._base.name if adapter is None else self._locate(adapter)
-        return {"model": model, "prompt": tokens}
+        request = {"model": self._base.name, "prompt": tokens}
+        if adapter is None:
+            return request
+        name = self._locate(adapter)
+        return request | ({"dynamic-lora": f"{self._bucket}/{name}"} if self._bucket else {"model": name})
 
     def _texts(self, request: dict[str, Any], deadline: float) -> Generator[str]:
         """The text of a reply as it comes. Closing the generator closes the connection."""

@@ -46,7 +46,8 @@ class VertexAddress:
         objects: the bucket's address, `gs://BUCKET`, which the stages use too.
         records: the address of the records, which the stages use too.
         account: the service account of the stages; "" for the project's default.
-        serving: where the publish step deploys, see the setting of that name; "" for nowhere.
+        training: where the train stage is done, see the setting of that name; "" for in its step.
+        serving: where the publish step deploys, likewise; "" for nowhere.
     """
 
     project: str
@@ -55,10 +56,13 @@ class VertexAddress:
     objects: str
     records: str
     account: str = ""
+    training: str = ""
     serving: str = ""
 
     @classmethod
-    def parse(cls, address: str, *, objects: str, records: str, serving: str = "") -> "VertexAddress":
+    def parse(
+        cls, address: str, *, objects: str, records: str, training: str = "", serving: str = ""
+    ) -> "VertexAddress":
         """`vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL`. Raises SettingsError."""
         parts = urlsplit(address)
         options = dict(parse_qsl(parts.query))
@@ -68,7 +72,7 @@ class VertexAddress:
                 f"{address} is no address of Vertex AI. Give vertex:PROJECT/REGION?pipeline=FILE&account=EMAIL."
             )
         account = options.get("account", "")
-        return cls(project, region, Path(options["pipeline"]), objects, records, account, serving)
+        return cls(project, region, Path(options["pipeline"]), objects, records, account, training, serving)
 
 
 class VertexRunner:
@@ -137,6 +141,7 @@ def pipeline_job(address: VertexAddress, run: Run) -> Any:
         "asked_at": run.updated_at.isoformat(),
         "objects": address.objects,
         "records": address.records,
+        "training": address.training,
         "serving": address.serving,
     }
     if wanted != dict.fromkeys(values, "STRING"):
