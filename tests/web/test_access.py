@@ -1,5 +1,6 @@
 """Who may see what: every route, asked by its owner, by somebody else, and by nobody."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
@@ -157,6 +158,41 @@ def test_the_owner_gets_in(house: House) -> None:
     for rule, method in private(house):
         if method == "GET" and rule.endpoint not in {"drafts.me", "drafts.check", "training.stream"}:
             assert ask(ana, method, things.path(rule)) in {200, 302}, rule.rule
+
+
+def test_nothing_is_changed_without_the_forms_token(house: House) -> None:
+    ana = house.ana()
+    things = Things(house, "ana@example.org")
+    asked = [(rule, method) for rule, method in rules(house.app) if method not in {"GET", "HEAD"}]
+    assert len(asked) > 35
+    for rule, method in asked:
+        for headers in ({}, {"X-CSRFToken": "forged"}):
+            answer = ana.browser.open(
+                things.path(rule), method=method, headers={**headers, "Accept": "text/html"}, data={"password": "x"}
+            )
+            assert (answer.status_code, "too old" in answer.text) == (400, True), (method, rule.rule)
+
+
+def test_every_page_runs_and_loads_only_what_is_ours(house: House) -> None:
+    ana = house.ana()
+    things = Things(house, "ana@example.org")
+    seen: set[str] = set()
+    for rule, method in rules(house.app):
+        if method != "GET" or rule.endpoint in {"static", "training.stream"}:
+            continue
+        answer = ana.browser.get(things.path(rule), headers={"Accept": "text/html"})
+        if answer.status_code != 200:
+            continue
+        page, policy = answer.text, answer.headers["Content-Security-Policy"]
+        seen.add(rule.endpoint)
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        # The whole report is a document of its own: it has one style sheet, let in by its hash, and no script.
+        scripts = "<script" if rule.endpoint == "versions.report" else r"<style|<script(?![^>]*\bsrc=\"/static/)"
+        assert not re.search(scripts, page), rule.rule
+        assert not re.search(r"\s(?:on[a-z]+|style)=|javascript:|(?:src|href|action)=\"(?:https?:)?//", page), rule.rule
+        assert all('method="post"' in form for form in re.findall("<form[^>]*>", page)), "words end up in addresses"
+    assert len(seen) >= 18, seen
 
 
 @pytest.mark.parametrize("path", ["me", "create"])

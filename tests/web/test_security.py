@@ -1,19 +1,28 @@
 """What keeps others out: headers, cookies, forms, hosts, limits, and logs without words."""
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.web.conftest import PASSWORD, Clock, House, Person
+from tests.web.conftest import PASSWORD, REPORT, Clock, House, Person
 
+from twin.domain.events import Progress
+from twin.domain.runs import Stage
 from twin.errors import SettingsError
+from twin.likeness.report import Sample
+from twin.pipeline import keys
+from twin.pipeline.journal import Journal
 from twin.platform import Platform
 from twin.settings import Settings
 from twin.web import create_app, limits, server
 from twin.web.mail import Mailer
 from twin.web.site import secret_key
+from twin.web.store.conversations import Said
+from twin.web.store.corrections import Correction
+from twin.web.store.invitations import TestState
 
 
 def test_no_page_may_run_or_load_what_is_not_ours(house: House) -> None:
@@ -104,21 +113,45 @@ def test_the_secret_key_is_made_once_and_for_its_owner(house: House) -> None:
     assert len(file.read_text()) >= 64
 
 
-def test_log_in_is_limited(house: House) -> None:
-    house.ana()
+@pytest.fixture
+def limited(house: House) -> Iterator[House]:
+    limits.limiter.reset()
     limits.limiter.enabled = True
-    try:
-        limits.limiter.reset()
-        person = house.person()
-        wrong = {"email": "ana@example.org", "password": "wrong wrong wrong"}
-        for _ in range(10):
-            person.post("/login", wrong, status=400)
-        answer = person.post("/login", {"email": "ana@example.org", "password": PASSWORD}, status=429)
-        assert int(answer.headers["Retry-After"]) > 0
-        assert "too often" in answer.text
-    finally:
-        limits.limiter.reset()
-        limits.limiter.enabled = False
+    yield house
+    limits.limiter.reset()
+    limits.limiter.enabled = False
+
+
+def test_log_in_is_limited(limited: House) -> None:
+    limited.ana()
+    person = limited.person()
+    wrong: dict[str, object] = {"email": "ana@example.org", "password": "wrong wrong wrong"}
+    for _ in range(10):
+        person.post("/login", wrong, status=400)
+    answer = person.post("/login", {"email": "ana@example.org", "password": PASSWORD}, status=429)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "too often" in answer.text
+
+
+def test_replies_are_limited_for_each_account(limited: House) -> None:
+    ana, eve = limited.ana(), limited.person().sign_up("eve@example.org")
+    twin, other = limited.twin("ana@example.org").id, limited.twin("eve@example.org").id
+    for _ in range(30):
+        ana.post(f"/twins/{twin}/chat", {"text": ""}, status=400)
+    ana.post(f"/twins/{twin}/chat", {"text": "hi"}, status=429)
+    eve.post(f"/twins/{other}/chat", {"text": ""}, status=400)
+
+
+def test_uploads_and_trainings_are_limited(limited: House) -> None:
+    ana = limited.ana()
+    twin = limited.twin("ana@example.org").id
+    for _ in range(600):
+        answer = ana.browser.post(f"/twins/{twin}/uploads", json={}, headers=ana.headers)
+        assert answer.status_code == 400
+    assert ana.browser.post(f"/twins/{twin}/uploads", json={}, headers=ana.headers).status_code == 429
+    for _ in range(10):
+        ana.post(f"/twins/{twin}/share", {"days": "0"}, status=400)
+    ana.post(f"/twins/{twin}/share", {"days": "1", "replies": "50"}, status=429)
 
 
 def test_what_people_write_is_escaped(house: House) -> None:
@@ -130,6 +163,49 @@ def test_what_people_write_is_escaped(house: House) -> None:
         page = ana.get(path)
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+def test_what_a_model_says_is_escaped(house: House) -> None:
+    ana = house.ana()
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=y>"
+    twin = house.twin("ana@example.org")
+    run = house.platform.records.run(twin.run_id or "")
+    store = house.site.store
+    talk = store.conversations.begin(twin.id, twin.owner, title=evil, now=house.clock())
+    asked = store.conversations.say(talk, Said.PERSON, [evil], parent=None, now=house.clock())
+    assert asked
+    said = store.conversations.say(talk, Said.TWIN, [evil], parent=asked.id, remembered=[evil], now=house.clock())
+    assert said
+    store.corrections.save(Correction(said.id, twin.id, [], evil, house.clock()))
+    test = store.invitations.begin_test(twin.id, now=house.clock())
+    item = {"said": [{"name": evil, "messages": [evil]}], "real": [evil], "twin": [evil], "twin_first": True}
+    store.invitations.set_test(test.token, TestState.REVIEW, items=[item])
+    Journal(house.platform.objects, run, Stage.TRAIN, scratch=house.platform.scratch)(
+        Progress(Stage.TRAIN, 1, 2, {"loss": 1.0}, note=evil)
+    )
+    file = house.platform.scratch / "report.json"
+    sample = Sample(((evil, evil),), (evil,), (evil,))
+    file.write_text(json.dumps(replace(REPORT, speaker=evil, samples=(sample,)).to_json()), "utf-8")
+    house.platform.objects.put(keys.run(run) + keys.REPORT, file)
+    pages = [
+        ana.get(path)
+        for path in (
+            f"/conversations/{talk.id}",
+            f"/twins/{twin.id}/training",
+            f"/twins/{twin.id}/likeness",
+            f"/twins/{twin.id}/versions/{run.id}/report",
+            f"/twins/{twin.id}/blind-tests",
+        )
+    ]
+    store.invitations.set_test(test.token, TestState.OPEN)
+    pages.append(ana.get(f"/t/{test.token}"))
+    pages.append(ana.post(f"/t/{test.token}", {"item-0": "first"}, status=200).text)
+    stream = ana.browser.get(f"/twins/{twin.id}/runs/{run.id}/events").text
+    pages.append(json.loads(stream.partition("data: ")[2].partition("\n")[0]))
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "alert(1)" in page, "what is not shown says nothing about escaping"
 
 
 def test_a_fault_is_noted_without_a_word_of_anybody(house: House, caplog: pytest.LogCaptureFixture) -> None:

@@ -34,6 +34,7 @@ SEVERE = {"serious", "critical"}
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 PATIENCE_MS = 240_000
 """How long a page may take before it counts as broken: machines are busy, and waiting for what comes costs nothing."""
+TRAINING_MS = 5 * PATIENCE_MS
 CHAT = "".join(sample.path().read_text("utf-8").splitlines(keepends=True)[:700]).encode()
 
 
@@ -42,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(1800))
+            item.add_marker(pytest.mark.timeout(3600))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="there is no Chromium here: apt-get install chromium"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.web.browser.conftest import Looker, Server
+from tests.web.browser.conftest import TRAINING_MS, Looker, Server
 from tests.web.conftest import PASSWORD
 
 
@@ -60,7 +60,7 @@ def test_from_sign_up_to_talking_with_oneself(ana: Looker, eve: Looker) -> None:
     a_server_killed_during_training(ana, server, run)
     the_adapter_takes_over_from_the_base(ana, anas)
     ana.look("training-done")
-    expect(eve.page.locator("#look h1")).to_contain_text("Eve is ready")
+    expect(eve.page.locator("#look h1")).to_contain_text("Eve is ready", timeout=TRAINING_MS)
     eve.errors.clear()  # the connection that the killed server dropped
     eve.look("training-done")
     chatting(ana, anas)
@@ -78,7 +78,7 @@ def test_from_sign_up_to_talking_with_oneself(ana: Looker, eve: Looker) -> None:
 def a_server_killed_during_training(ana: Looker, server: Server, run: str) -> None:
     page = ana.page
     under_way = page.locator(".stages [aria-current=step]")
-    expect(under_way).to_contain_text("Learning to write like you")
+    expect(under_way).to_contain_text("Learning to write like you", timeout=TRAINING_MS)
     server.kill()
     server.start(server.port)
     # The page that is open goes on by itself; so does one that is loaded anew. It is the same run, not another.
@@ -90,7 +90,7 @@ def a_server_killed_during_training(ana: Looker, server: Server, run: str) -> No
         assert shown.locator("#look").get_attribute("data-events") == run
     again.close()
     expect(page.locator(".curve")).to_be_visible()
-    expect(page.locator(".notes")).to_contain_text("→ Nora Quill: ")
+    expect(page.locator(".notes")).to_contain_text("→ Nora Quill: ", timeout=TRAINING_MS)
     ana.errors.clear()  # the connection that the killed server dropped
     ana.look("training")
 
@@ -102,7 +102,7 @@ def the_adapter_takes_over_from_the_base(ana: Looker, twin: str) -> None:
     expect(early.locator("#untrained")).to_contain_text("not trained yet")
     say(early, "are you there?")
     ana.look("chat-untrained", early)
-    expect(ana.page.locator("#look h1")).to_contain_text("Nora is ready")
+    expect(ana.page.locator("#look h1")).to_contain_text("Nora is ready", timeout=TRAINING_MS)
     expect(early.locator("#grown")).to_contain_text("from now on it answers in its own voice")
     expect(early.locator("#untrained")).to_have_count(0)
     say(early, "and now?")
