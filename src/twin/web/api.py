@@ -63,7 +63,10 @@ def blueprint(api: Api) -> Blueprint:
 
     def body() -> Any:
         request.max_content_length = BODY
-        return request.get_json(force=True)
+        try:
+            return request.get_json(force=True)
+        except RecursionError as error:
+            raise RefusalError("The request is nested too deep.") from error
 
     @pages.get("/models")
     def models() -> Any:  # pyright: ignore[reportUnusedFunction]

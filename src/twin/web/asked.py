@@ -98,7 +98,8 @@ def chat_request(body: Any, voice: Voice) -> Asked:
             setting.append(text)
         elif role == "user":
             name = message.get("name")
-            _say(turns, Turn(Role.OTHER, name if isinstance(name, str) and name.strip() else voice.partner, (text,)))
+            known = _whole(name) if isinstance(name, str) and name.strip() else voice.partner
+            _say(turns, Turn(Role.OTHER, known, (text,)))
         elif role == "assistant":
             _say(turns, Turn(Role.OWNER, voice.speaker, tuple(text.splitlines())))
         else:
@@ -118,7 +119,7 @@ def completion_request(body: Any, voice: Voice) -> Asked:
         prompt = prompt[0]
     if not isinstance(prompt, str) or not prompt.strip():
         raise RefusalError("prompt must be one text.", param="prompt")
-    return _asked(body, [Turn(Role.OTHER, voice.partner, (prompt,))], "", voice)
+    return _asked(body, [Turn(Role.OTHER, voice.partner, (_whole(prompt),))], "", voice)
 
 
 def _checked(body: Any) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def _content(content: Any, where: str) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
-        return content
+        return _whole(content)
     parts: list[str] = []
     for part in content if isinstance(content, list) else [content]:
         text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
@@ -171,7 +172,12 @@ def _content(content: Any, where: str) -> str:
                 f"{where}.content must be text; a twin neither sees nor hears.", param=f"{where}.content"
             )
         parts.append(text)
-    return "\n".join(parts)
+    return _whole("\n".join(parts))
+
+
+def _whole(text: str) -> str:
+    """A text in which halves of emoji, which JSON can hold and UTF-8 cannot, are joined or replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _number(body: dict[str, Any], name: str, low: float, high: float, usual: float) -> float:

@@ -63,10 +63,12 @@ def init(app: Flask) -> None:
 @limits.uploads
 def announce(twin_id: str) -> Response:
     twin = access.own_twin(twin_id, draft=None)
-    asked: Any = request.get_json()
     try:
+        asked: Any = request.get_json()
         name, files = str(asked["name"])[:200], [(str(file["path"]), int(file["size"])) for file in asked["files"]]
-    except (KeyError, TypeError, ValueError):
+        for text in (name, *(path for path, _size in files)):
+            text.encode()
+    except (KeyError, TypeError, ValueError, RecursionError):
         abort(400)
     files = [(path, size) for path, size in files if len(files) == 1 or not is_media(PurePosixPath(path))]
     upload = _begin(twin.id, name, files)
