@@ -1,0 +1,66 @@
+"""What fuzzing found and what is known to be hostile: every request gets an answer that is no fault."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import House
+
+HALF = "\ud83d"
+"""Half of an emoji: JSON can hold it, UTF-8 cannot."""
+
+
+def body(**told: Any) -> str:
+    return json.dumps({"model": "Nora", "max_tokens": 2, **told})
+
+
+BODIES = {
+    body(messages=[{"role": "user", "content": f"a {HALF}"}]): 200,
+    body(messages=[{"role": "user", "name": HALF, "content": "a"}]): 200,
+    body(
+        messages=[{"role": "system", "content": [{"type": "text", "text": HALF}]}, {"role": "user", "content": "a"}]
+    ): 200,
+    body(prompt=HALF): 200,
+    body(prompt="a", stop=[HALF]): 200,
+    body(messages=[{"role": HALF, "content": "a"}]): 400,
+    body(prompt="a", temperature=float("nan")): 400,
+    body(prompt="a", max_tokens=10**400): 400,
+    '{"a":' * 100_000: 400,
+    "[" * 100_000: 400,
+    '"' + "a" * 900_000: 400,
+    "\0": 400,
+    "": 400,
+}
+
+
+def test_the_api_answers_whatever_is_asked(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.ana()
+    _, secret = house.site.keys.make(house.twin("ana@example.org").id, label="k", now=house.clock())
+    browser = house.app.test_client()
+    house.app.testing, house.app.config["PROPAGATE_EXCEPTIONS"] = False, False
+    for sent, status in BODIES.items():
+        path = "/v1/completions" if "prompt" in sent else "/v1/chat/completions"
+        answer = browser.post(path, data=sent, headers={"Authorization": f"Bearer {secret}"})
+        assert answer.status_code == status, (sent[:80], answer.text[:200])
+        assert status == 200 or answer.json["error"]["message"].endswith(".")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "[" * 100_000,
+        json.dumps({"name": HALF, "files": [{"path": "a.txt", "size": 3}]}),
+        json.dumps({"name": "a", "files": [{"path": f"{HALF}.txt", "size": 3}]}),
+        json.dumps({"name": "a", "files": [{"path": "a.txt", "size": "x"}]}),
+        json.dumps({"name": "a", "files": 3}),
+        "null",
+    ],
+)
+def test_an_upload_that_makes_no_sense_is_refused(house: House, sent: str) -> None:
+    ana = house.ana()
+    place = f"/twins/{house.twin('ana@example.org').id}/uploads"
+    answer = ana.browser.post(place, data=sent, content_type="application/json", headers=ana.headers)
+    assert answer.status_code == 400, answer.text
