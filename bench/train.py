@@ -48,9 +48,7 @@ def main() -> None:
         peer = None
         if arguments.peer and arguments.peer.exists():
             script = Path(__file__).with_name("train_peer.py")
-            peer = child(
-                [str(arguments.peer), str(script), str(folder), str(arguments.seconds), LEARNING_RATE], arguments
-            )
+            peer = child([str(arguments.peer), str(script), str(folder), str(arguments.seconds), LEARNING_RATE])
     report(mine, peer)
 
 

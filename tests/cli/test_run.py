@@ -36,7 +36,6 @@ def test_wrong_options_are_usage_errors(twin: Twin) -> None:
     assert "--from prepare" in twin("run", "me", "--no-redact", "--from", "train").err
 
 
-@pytest.mark.skip(reason="hangs on a busy machine; cause not found yet")
 def test_the_worker_ends_with_the_command_wherever_ctrl_c_came(home: Path) -> None:
     invocation = Invocation()
     platform, now = invocation.platform, datetime.now(UTC)
