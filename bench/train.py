@@ -5,9 +5,9 @@
     python bench/train.py --peer .venv-oracles/bin/python   with PEFT + TRL in the same run
 
 The peer trains on the same replies in the usual way: one example for each reply, its context repeated, padded to
-the longest of a batch, the loss on the reply. Both are judged on the same held-out tokens; time is counted from
-the first step, without loading. The floor is what the matrix products of a step would take at the speed of one
-large product, measured in the same run.
+the longest of a batch, the loss on the reply. Both are judged on the same held-out tokens; what counts is the time of
+the steps, without loading and judging. The floor is what the matrix products of a step would take at the speed of
+one large product, measured in the same run.
 """
 
 import argparse
@@ -112,13 +112,16 @@ def ours(folder: Path, seconds: float, fields: dict[str, Any]) -> dict[str, Any]
 
     config = TrainConfig(**{"budget_s": seconds, "evaluations": 8, "held_out": 24, "epochs": 50.0, **fields})
     curve: list[tuple[float, float]] = []
-    began = 0.0
+    spent, last = 0.0, 0.0
 
     def watch(progress: Progress) -> None:
-        nonlocal began
+        nonlocal spent, last
+        now = time.monotonic()
         if progress.figures and "held_out_loss" in progress.figures:
-            began = began or time.monotonic()
-            curve.append((time.monotonic() - began, progress.figures["held_out_loss"]))
+            curve.append((spent, progress.figures["held_out_loss"]))
+        elif progress.figures:
+            spent += now - last
+        last = now
 
     base = models.find(folder=FOLDER / "bases")
     result = train(
