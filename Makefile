@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve bench bench-train bench-choices bench-peers
+.PHONY: help docs setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve bench bench-train bench-choices bench-peers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,17 @@ lint: $(VENV)/dev.stamp ## Style and the direction of imports
 types: $(VENV)/dev.stamp ## Types
 	@$(BIN)/basedpyright --level error
 
+# The site has an environment of its own: its tools bind nobody else.
+DOCS := .venv-docs
+$(DOCS)/stamp: requirements/docs.txt
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@$(subst $(BIN),$(DOCS)/bin,$(PIP_INSTALL)) -r requirements/docs.txt
+	@touch $@
+
+docs: $(DOCS)/stamp ## Build the documentation site into .cache/site; broken links are errors
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=src $(DOCS)/bin/mkdocs build --strict --quiet
+	@echo "The site is in .cache/site/index.html"
+
 bench-serve: $(VENV)/dev.stamp ## Decode speed, time to first word, memory and publishing of twins
 	@PYTHONPATH=. $(BIN)/python bench/serve.py $(ARGS)
 
@@ -95,6 +106,7 @@ lock: ## Resolve the lock files anew (needs uv)
 	$(LOCK) $(EXTRAS) --group build -o requirements/run.txt
 	$(LOCK) $(EXTRAS) --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) requirements/oracles.in --extra train --extra chat --extra base -c requirements/dev.txt -o requirements/oracles.txt
+	$(subst pyproject.toml,requirements/docs.in,$(LOCK)) -c requirements/dev.txt -o requirements/docs.txt
 	echo 'trl>=1.16' | $(subst pyproject.toml,-,$(LOCK)) -c requirements/oracles.txt -o requirements/peers.txt
 
 include checks.mk

@@ -6,15 +6,18 @@ Modules of this folder import libraries inside their functions, so that `twin --
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from typing import NoReturn
 
 import click
 
 from twin.cli.chat import chat
+from twin.cli.completion import completion
 from twin.cli.create import create, delete
 from twin.cli.demo import demo
 from twin.cli.export import export
 from twin.cli.invocation import Invocation
+from twin.cli.next import next_steps
 from twin.cli.parse import parse
 from twin.cli.report import report
 from twin.cli.run import run
@@ -32,11 +35,15 @@ class Commands(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="twin", message="twin %(version)s")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
-@click.pass_obj
-def group(invocation: Invocation, debug: bool) -> None:
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
     """Talk with an AI that writes the way you write, made from your own chat exports.
 
     \b
@@ -47,10 +54,13 @@ def group(invocation: Invocation, debug: bool) -> None:
 
     Everything stays in ~/.twin on this machine (TWIN_HOME names another folder).
     """
+    invocation = ctx.ensure_object(Invocation)
     invocation.debug = debug
+    if ctx.invoked_subcommand is None:
+        next_steps(invocation)
 
 
-for command in (demo, parse, create, run, status, chat, report, export, serve, bot, delete, stage):
+for command in (demo, parse, create, run, status, chat, report, export, serve, bot, delete, completion, stage):
     group.add_command(command)
 
 
@@ -58,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a fault in twin, 2 something to mend, 130 stopped."""
     invocation = Invocation()
     try:
-        status = group.main(arguments, prog_name="twin", standalone_mode=False, obj=invocation)
+        with closing(invocation):
+            status = group.main(arguments, prog_name="twin", standalone_mode=False, obj=invocation)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -72,7 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except TwinError as error:
         if invocation.debug:
             raise
-        click.echo(f"{click.style('twin:', fg='red', bold=True)} {error}", err=True)
+        click.echo(f"{click.style('twin:', bold=True)} {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if invocation.debug:
+            raise
+        # The system's own words: a full disk, a folder that is somebody else's. They name a file and quote nothing.
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(f"twin: {error.strerror or type(error).__name__}{where}", err=True)
         sys.exit(2)
     except Exception as error:
         if invocation.debug:
@@ -80,6 +98,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The text of a library's error may quote a chat, and nobody who uses twin can mend it.
         click.echo(f"twin: a fault in twin itself ({type(error).__name__}). `twin --debug …` shows where.", err=True)
         sys.exit(1)
-    finally:
-        invocation.close()
     sys.exit(status if isinstance(status, int) else 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.parse import visible
 
@@ -22,7 +23,7 @@ HELP = """\
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--once", metavar="TEXT", help="Print the reply to TEXT and leave; one message a line.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: print the reply as JSON.")
 @click.option("--as", "partner", metavar="NAME", help="The name under which you talk with it.")

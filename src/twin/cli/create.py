@@ -1,11 +1,15 @@
 """`twin create` and `twin delete`."""
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
+from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.parse import DATE_ORDER, PATHS, reading_options, survey, visible
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--speaker", multiple=True, help="A name under which you write; give it once for each name you have.")
 @click.option("--base", help="The base model (TWIN_BASE otherwise).")
 @DATE_ORDER
+@click.option("--json", "as_json", is_flag=True, help="Print the twin as JSON.")
 @click.pass_obj
 def create(
     invocation: Invocation,
@@ -30,10 +35,14 @@ def create(
     speaker: tuple[str, ...],
     base: str | None,
     date_order: str | None,
+    as_json: bool,
 ) -> None:
     """Make a twin called NAME from chat exports. Train it with `twin run` afterwards."""
-    make(invocation, name, paths, speaker, base=base, date_order=date_order)
-    click.echo(f"Now train it: twin run {name}")
+    twin = make(invocation, name, paths, speaker, base=base, date_order=date_order, err=as_json)
+    if as_json:
+        click.echo(json.dumps(asdict(twin), ensure_ascii=False, indent=2, default=str))
+    else:
+        click.echo(f"Now train it: twin run {quote(name)}")
 
 
 def make(
@@ -44,8 +53,9 @@ def make(
     *,
     base: str | None = None,
     date_order: str | None = None,
+    err: bool = False,
 ) -> "Twin":
-    """Read the exports, see whose they are, and store the twin; says what came of it."""
+    """Read the exports, see whose they are, and store the twin; says what came of it, on standard error if `err`."""
     from twin.domain.twins import LOCAL_USER
     from twin.ingest import Owner, find_senders
     from twin.pipeline import creation
@@ -75,7 +85,8 @@ def make(
         visible(
             f"{name} is the twin of {' = '.join(owner.names)} ({owner.evidence}), who wrote "
             f"{found.written(owner.names):,} of {found.words:,} messages with words."
-        )
+        ),
+        err=err,
     )
     return twin
 
@@ -100,10 +111,11 @@ def _inferred_or_asked(invocation: Invocation, found: "Survey") -> "Owner":
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print how many files went, as JSON.")
 @click.pass_obj
-def delete(invocation: Invocation, name: str, yes: bool) -> None:
+def delete(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
     """Delete a twin: its chats, its training, everything. Nothing of it can be brought back."""
     from twin.pipeline import deletion, keys
 
@@ -119,4 +131,7 @@ def delete(invocation: Invocation, name: str, yes: bool) -> None:
             runner=platform.runner,
             folder=platform.scratch,
         )
-    click.echo(f"{name} is gone: {deleted} files and every record of it.")
+    if as_json:
+        click.echo(json.dumps({"files": deleted}))
+    else:
+        click.echo(f"{name} is gone: {deleted} files and every record of it.")

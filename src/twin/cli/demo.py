@@ -24,7 +24,10 @@ SHOWN = 4
 @click.command()
 @click.pass_obj
 def demo(invocation: Invocation) -> None:
-    """Train a twin from a sample chat, see what changed, and talk with it. Takes about 5 minutes."""
+    """Train a twin from a sample chat and talk with it. Takes about 5 minutes.
+
+    Shows what training changed: what the model answered before and after it, and what the person really wrote.
+    """
     from twin import sample
     from twin.domain.ports import Sampling
     from twin.domain.twins import LOCAL_USER

@@ -4,16 +4,17 @@ import threading
 
 import click
 
+from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="The port to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port to listen on.")
 @click.option("--worker/--no-worker", default=True, show_default=True, help="Whether this process trains as well.")
 @click.pass_obj
 def serve(invocation: Invocation, *, host: str, port: int, worker: bool) -> None:
-    """Serve the web app and its API on this machine, and train what waits."""
+    """Serve the web app and its API, and train what waits."""
     try:
         from twin.web.server import serve as serve_app
     except ModuleNotFoundError as error:
@@ -34,7 +35,7 @@ def bot() -> None:
 
 
 @bot.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--owner", type=int, required=True, help="Your Telegram id; the bot says it to whoever sends /start.")
 @click.option("--allow", multiple=True, help="Whom the twin answers: @name or id. Give it once for each person.")
 @click.option("--drafts/--direct", default=True, show_default=True, help="Whether you approve each reply first.")

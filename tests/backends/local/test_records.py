@@ -144,3 +144,9 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match=os.fspath(tmp_path)):
         Database(f"sqlite:///{tmp_path}/file/twin.db")
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "twin.db").write_text("a list of what to buy, and of what not to buy\n" * 40)
+    with pytest.raises(UnavailableError, match="not a database"):
+        SqlRecordStore(Database(f"sqlite:///{tmp_path}/twin.db"))

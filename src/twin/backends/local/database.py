@@ -134,7 +134,11 @@ class Database:
     def _sentence(self) -> Generator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError, OSError) as error:
+        except (DBAPIError, OSError) as error:
+            # SQLite's plain DatabaseError is a file that is no database. All others are faults of ours.
+            broken = isinstance(error, DBAPIError) and type(error.orig) is sqlite3.DatabaseError
+            if not broken and not isinstance(error, OperationalError | InterfaceError | OSError):
+                raise
             reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
             raise UnavailableError(
                 f"The database {self.place} does not answer ({reason}). See that it runs, that its disk is not full, "
