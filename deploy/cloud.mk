@@ -45,7 +45,7 @@ test-images: $(CLOUD)/stamp ## Build every image without a Docker engine and sta
 	@deploy/test_images.sh $(ARGS)
 
 test-cloud: $(CLOUD)/stamp $(addsuffix /stamp,$(EMULATORS)) $(CHECKS)/stamp .cache/npm/stamp ## Test the Google Cloud parts against emulators
-	@$(CLOUD)/bin/python -m pytest -m cloud tests/contracts tests/gcp $(ARGS)
+	@$(CLOUD)/bin/python -m pytest -m cloud -o timeout=900 tests/contracts tests/gcp $(ARGS)
 
 lock-cloud: ## Resolve the lock files of the Google Cloud parts anew (needs uv)
 	$(LOCK) $(addprefix --extra ,$(CLOUD_EXTRAS)) --group build --group test -o requirements/gcp.txt

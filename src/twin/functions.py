@@ -117,9 +117,10 @@ class Function:
             self._records.save(run)
             recorded = run
         if action == CANCEL:
-            self._pipelines.cancel(run)
+            # Recorded first: once the pipeline has stopped, the run may be asked for again.
             if not recorded.state.final:
                 self._records.save(replace(recorded, state=RunState.CANCELLED, updated_at=self._now()))
+            self._pipelines.cancel(run)
         elif recorded.state is RunState.QUEUED:
             if cloud.ESTIMATE not in recorded.figures:
                 about = round(machines.estimate(recorded), 4)

@@ -89,7 +89,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield place
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 120.0) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 240.0) -> None:
     end = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

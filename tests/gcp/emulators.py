@@ -15,7 +15,7 @@ from pathlib import Path
 
 VENVS = Path(__file__).parents[2] / ".cache" / "emulators"
 PROJECT = "twin-test"
-START_S = 60
+START_S = 300
 
 
 class MissingEmulatorError(Exception):

@@ -153,7 +153,7 @@ def wires(pushed: str) -> Wires:
     return Wires(emulators.pubsub(), pushed)
 
 
-def eventually(what: Callable[[], bool], *, within_s: float = 120) -> None:
+def eventually(what: Callable[[], bool], *, within_s: float = 300) -> None:
     deadline = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < deadline, "it did not come about"
@@ -177,8 +177,7 @@ def test_cancelling_before_it_began_is_recorded(wires: Wires, pipelines: Pipelin
     runner = PubSubRunner(wires.topic)
     runner.submit(RUN)
     runner.cancel(RUN)
-    eventually(lambda: records.run("r1").state is RunState.CANCELLED)
-    assert pipelines.stopped == 1
+    eventually(lambda: records.run("r1").state is RunState.CANCELLED and pipelines.stopped == 1)
 
 
 def test_cancelling_that_overtakes_the_request_wins(

@@ -95,11 +95,16 @@ def finish(
 ) -> None:
     """Record how a pipeline ended, unless its stages did, and what it cost. `state` is Kubeflow's.
 
+    A run that failed or was cancelled may be asked for again at any moment, and what is saved then must not be
+    overwritten: of such a run nothing is recorded any more, not even the cost.
+
     Args:
         asked_at: when the run was asked for that the pipeline did. A pipeline that was stopped ends late: the run may
             have been asked for again meanwhile, and is another pipeline's then.
     """
     run = records.run(run_id)
+    if run.state in {RunState.FAILED, RunState.CANCELLED}:
+        return
     if run.state is RunState.QUEUED and run.updated_at > asked_at:
         return
     with TemporaryDirectory() as folder:
