@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
+from uuid import uuid4
 from zipfile import ZipFile
 
 import pytest
@@ -12,7 +14,9 @@ from tests.web.conftest import PASSWORD, House, Person
 from tests.web.test_chat import begin
 from tests.web.test_uploads import announce, draft, piece
 
+from twin.domain.runs import RunState, Stage
 from twin.domain.twins import Twin
+from twin.pipeline import keys
 
 MARK = "zanzibarine"
 
@@ -66,6 +70,35 @@ def test_a_deleted_twin_is_gone_to_the_last_byte(house: House, ana: Person, twin
     ana.get("/twins")
     assert marked(house) == []
     ana.get(f"/twins/{twin.id}/chat", status=404)
+
+
+def test_deleted_chats_are_gone_from_everything_that_trainings_kept(house: House, ana: Person) -> None:
+    twin = house.twin("ana@example.org")
+    run = house.platform.records.run(twin.run_id or "")
+    data = "".join(f"01/03/2025, 10:{n:02d} - Ben {MARK}: {MARK} {n} is what i say here\n" for n in range(40)).encode()
+    upload = announce(ana, twin.id, {f"{MARK}.txt": len(data)})["id"]
+    piece(ana, twin.id, upload, 0, 0, data)
+    house.wait()
+    words = house.platform.scratch / "words"
+    words.write_text(f"a training has kept {MARK}")
+    for name in (keys.MESSAGES, keys.EXAMPLES, keys.MEMORY, keys.REPORT, "journal/train.jsonl"):
+        house.platform.objects.put(keys.run(run) + name, words)
+    house.platform.objects.put(keys.redaction(twin.id), words)
+    broken = replace(run, id=uuid4().hex, state=RunState.FAILED)
+    house.platform.records.save(broken)
+    house.platform.objects.put(keys.outcome(broken, Stage.INGEST), words)
+    words.unlink()
+    path = f"/twins/{twin.id}/uploads/{upload}/delete"
+    assert "1 file" in ana.get(path)
+    waiting = replace(run, id=uuid4().hex, state=RunState.QUEUED)
+    house.platform.records.save(waiting)
+    assert "A training is under way" in ana.post(path, status=503).text
+    house.platform.records.save(replace(waiting, state=RunState.CANCELLED))
+    ana.post(path)
+    assert ana.get(f"/twins/{twin.id}/chats").count(MARK) == 1, "it says once that they are gone"
+    assert marked(house) == []
+    assert list(house.platform.objects.keys(keys.run(broken))) == []
+    begin(ana, twin, "you still answer")
 
 
 def test_a_deleted_account_is_gone_to_the_last_byte(house: House, ana: Person, twin: Twin) -> None:

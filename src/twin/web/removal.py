@@ -1,4 +1,4 @@
-"""Deleting a twin or an account: what will go is said first, and then it is gone."""
+"""Deleting chats, a twin or an account: what will go is said first, and then it is gone."""
 
 import shutil
 from dataclasses import dataclass
@@ -9,14 +9,18 @@ from flask_login import logout_user
 from werkzeug.wrappers import Response
 
 from twin.backends.local import temporary
+from twin.domain.runs import RunState
 from twin.domain.twins import Twin
+from twin.errors import BusyError
 from twin.pipeline import deletion, keys
 from twin.web import access, limits
 from twin.web.accounts import right_password
 from twin.web.site import Site, site
-from twin.web.surveys import folder
+from twin.web.surveys import drop, folder
 
 pages = Blueprint("removal", __name__)
+
+_WORDLESS = (keys.ADAPTER, keys.ADAPTER_GGUF, "outcomes/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,25 @@ def twin(twin_id: str) -> Response:
     delete_twin(site(), found)
     flash(_("%(name)s is gone, and everything of it.", name=found.name))
     return redirect(url_for("home.twins"))
+
+
+@pages.get("/twins/<twin_id>/uploads/<upload_id>/delete")
+def ask_chats(twin_id: str, upload_id: str) -> str:
+    twin = access.own_twin(twin_id)
+    return render_template("removal/chats.html", twin=twin, upload=access.own_upload(twin, upload_id))
+
+
+@pages.post("/twins/<twin_id>/uploads/<upload_id>/delete")
+def chats(twin_id: str, upload_id: str) -> Response:
+    """Delete chats that trainings may have read, and with them all words that trainings have kept of any chat."""
+    here, twin = site(), access.own_twin(twin_id)
+    upload = access.own_upload(twin, upload_id)
+    if any(not run.state.final for run in here.platform.records.runs(twin_id)):
+        raise BusyError(_("A training is under way. Stop it first, or wait until it is done."), retry_after=60)
+    drop(here, upload)
+    _drop_words(here, twin)
+    flash(_("%(name)s is gone, and everything of it.", name=upload.name))
+    return redirect(url_for("drafts.chats", twin_id=twin_id))
 
 
 @pages.get("/account/delete")
@@ -83,6 +106,22 @@ def delete_twin(here: Site, found: Twin) -> None:
     here.keys.forget(found.id)
     here.store.forget_twin(found.id)
     temporary.sweep(platform.folder)
+
+
+def _drop_words(here: Site, twin: Twin) -> None:
+    """Delete what trainings and blind tests quote of a twin's chats. Adapters stay, and the numbers of the stages."""
+    platform = here.platform
+    platform.objects.delete(keys.redaction(twin.id))
+    for run in platform.records.runs(twin.id):
+        # A run that was broken off keeps nothing: it begins anew.
+        prefix, done = keys.run(run), run.state is RunState.DONE
+        for key in list(platform.objects.keys(prefix)):
+            if not (done and key.removeprefix(prefix).startswith(_WORDLESS)):
+                platform.objects.delete(key)
+        shutil.rmtree(platform.scratch / twin.id / run.id, ignore_errors=True)
+        (platform.scratch / twin.id / f"{run.id}-{keys.MEMORY}").unlink(missing_ok=True)
+    here.store.invitations.delete_tests([test.token for test in here.store.invitations.tests(twin.id)])
+    here.store.database.scrub()
 
 
 def _goes(here: Site, found: Twin) -> Goes:

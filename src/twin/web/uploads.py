@@ -156,7 +156,8 @@ def listed(twin_id: str) -> str:
 
 @pages.post("/twins/<twin_id>/uploads/<upload_id>/remove")
 def remove(twin_id: str, upload_id: str) -> Response:
-    twin = access.own_twin(twin_id, draft=None)
+    """While nothing was trained; later, see `removal.chats`."""
+    twin = access.own_twin(twin_id, draft=True)
     surveys.drop(site(), access.own_upload(twin, upload_id))
     return redirect(url_for("drafts.chats", twin_id=twin_id))
 
