@@ -60,7 +60,7 @@ def test_from_sign_up_to_talking_with_oneself(ana: Looker, eve: Looker) -> None:
     a_server_killed_during_training(ana, server, run)
     the_adapter_takes_over_from_the_base(ana, anas)
     ana.look("training-done")
-    expect(eve.page.locator("#look h1")).to_contain_text("Eve is ready", timeout=TRAINING_MS)
+    expect(eve.page.locator("#look[data-over] h1")).to_contain_text("Eve is ready", timeout=TRAINING_MS)
     eve.errors.clear()  # the connection that the killed server dropped
     eve.look("training-done")
     chatting(ana, anas)
@@ -102,7 +102,7 @@ def the_adapter_takes_over_from_the_base(ana: Looker, twin: str) -> None:
     expect(early.locator("#untrained")).to_contain_text("not trained yet")
     say(early, "are you there?")
     ana.look("chat-untrained", early)
-    expect(ana.page.locator("#look h1")).to_contain_text("Nora is ready", timeout=TRAINING_MS)
+    expect(ana.page.locator("#look[data-over] h1")).to_contain_text("Nora is ready", timeout=TRAINING_MS)
     expect(early.locator("#grown")).to_contain_text("from now on it answers in its own voice")
     expect(early.locator("#untrained")).to_have_count(0)
     say(early, "and now?")
