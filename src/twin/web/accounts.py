@@ -1,5 +1,6 @@
 """Sign up, log in, log out, forgotten password, and what an account may change about itself."""
 
+from threading import BoundedSemaphore
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
@@ -21,6 +22,8 @@ pages = Blueprint("accounts", __name__)
 SHORTEST, LONGEST = 10, 200
 LINK_S = 3600
 _hasher = PasswordHasher()
+_few = BoundedSemaphore(4)
+"""A hash takes 64 MB while it is made: were all threads at it, they would take the memory of whoever trains."""
 _NOBODY = _hasher.hash("nobody's password")
 """Checked where there is no account, so that an answer takes as long as where there is one."""
 
@@ -45,7 +48,7 @@ def signed_up() -> Response | str | tuple[str, int]:
             _mail_link(email, joining=True)
             return render_template("accounts/sent.html", email=email)
     elif email and not (problem := _unfit(request.form.get("password", ""))):
-        if _begin(email, _hasher.hash(request.form["password"])):
+        if _begin(email, _hash(request.form["password"])):
             return redirect(url_for("home.twins"))
         problem = _("No account could be made with this address. If it is yours, log in instead.")
     return render_template("accounts/sign_up.html", confirms=here.mail.sends, problem=problem), 400
@@ -114,10 +117,10 @@ def chosen(token: str) -> Response | tuple[str, int]:
     if problem := _unfit(password):
         return render_template("accounts/choose.html", email=email, new=found is None, problem=problem), 400
     if found is None:
-        if not _begin(email, _hasher.hash(password)):
+        if not _begin(email, _hash(password)):
             abort(404)
         return redirect(url_for("home.twins"))
-    site().store.accounts.set_password(found.id, _hasher.hash(password))
+    site().store.accounts.set_password(found.id, _hash(password))
     access.log_in(site().store.accounts.get(found.id) or found)
     flash(_("Your password is changed. You are logged out everywhere else."))
     return redirect(url_for("home.twins"))
@@ -135,7 +138,7 @@ def change_password() -> Response | tuple[str, int]:
     problem = _("That is not your present password.") if not _right(account, request.form.get("password", "")) else None
     if problem := problem or _unfit(new):
         return render_template("accounts/settings.html", problem=problem), 400
-    site().store.accounts.set_password(account.id, _hasher.hash(new))
+    site().store.accounts.set_password(account.id, _hash(new))
     access.log_in(site().store.accounts.get(account.id) or account)
     flash(_("Your password is changed. You are logged out everywhere else."))
     return redirect(url_for(".settings"))
@@ -176,12 +179,18 @@ def _begin(email: str, password: str) -> Account | None:
 
 def _right(account: Account | None, password: str) -> bool:
     try:
-        _hasher.verify(account.password if account else _NOBODY, password[:LONGEST])
+        with _few:
+            _hasher.verify(account.password if account else _NOBODY, password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     if account and _hasher.check_needs_rehash(account.password):
-        site().store.accounts.rehash(account.id, _hasher.hash(password))
+        site().store.accounts.rehash(account.id, _hash(password))
     return account is not None
+
+
+def _hash(password: str) -> str:
+    with _few:
+        return _hasher.hash(password)
 
 
 def _email() -> str | None:
