@@ -89,7 +89,7 @@ class Systematic:
         expected = self._expected[trial.stage]
         if found["state"] is not expected["state"] and found["state"] is not RunState.QUEUED:
             return f"the run is {found['state']}"
-        other = [name for name in expected if name != "state" and found.get(name) != expected[name]]
+        other = [name for name in installation.other(found, expected) if name != "state"]
         return f"other than undisturbed: {', '.join(other)}" if other else None
 
     @property
@@ -111,8 +111,7 @@ class Systematic:
 
     def other(self, home: Path) -> list[str]:
         """What a run that is over left other than an undisturbed one."""
-        found = installation.left(home, self._base, list(Stage))
-        return [name for name, value in self.expected.items() if found.get(name) != value]
+        return installation.other(installation.left(home, self._base, list(Stage)), self.expected)
 
     def close(self) -> None:
         self._stages.close()

@@ -2,11 +2,17 @@
 
 import json
 import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from tests.web.conftest import House
+from twin.web import accounts, limits
 
 HALF = "\ud83d"
 """Half of an emoji: JSON can hold it, UTF-8 cannot."""
@@ -64,3 +70,30 @@ def test_an_upload_that_makes_no_sense_is_refused(house: House, sent: str) -> No
     place = f"/twins/{house.twin('ana@example.org').id}/uploads"
     answer = ana.browser.post(place, data=sent, content_type="application/json", headers=ana.headers)
     assert answer.status_code == 400, answer.text
+
+
+def test_many_passwords_at_once_do_not_take_the_memory(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each check takes 64 MB; whoever sends a hundred at once gets four at a time."""
+    at_once = most = 0
+    lock = threading.Lock()
+
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+            nonlocal at_once, most
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            time.sleep(0.02)
+            with lock:
+                at_once -= 1
+            raise VerifyMismatchError
+
+    monkeypatch.setattr(accounts, "_hasher", Counting())
+    monkeypatch.setattr(limits.limiter, "enabled", False)
+    people = [house.person() for _ in range(12)]
+    for person in people:
+        person.get("/login")
+    wrong = {"email": "ana@example.org", "password": "wrong wrong wrong"}
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda person: person.post("/login", wrong, status=400), people))
+    assert 1 < most <= 4
