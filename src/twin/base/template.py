@@ -2,13 +2,11 @@
 
 One class per kind of base model, each rendering and parsing as inverses:
 
-- `Transcript`, for base models: every message is a line `Name: text`. Their marks for turns were never
-  trained, while transcripts are everywhere in what they read. A reply ends where the model begins another
-  name's line or an empty one.
+- `Transcript`, for base models: every message is a line `Name: text`. Their marks for turns were never trained, while
+  transcripts are everywhere in what they read. A reply ends where the model begins another name's line or an empty one.
 - `Dialogue`, for instruction-tuned models: Gemma's turns, closed by a control token.
 
-In both, a line break inside a message is written as line feed and space, so that a line that begins with
-anything else begins a message.
+In both, a line break inside a message is line feed and space, so that a line that begins otherwise begins a message.
 """
 
 from abc import ABC, abstractmethod
@@ -25,8 +23,8 @@ from twin.errors import ModelError
 class Part(Enum):
     """What a segment is to the loss.
 
-    `WORDS` are what the owner wrote, with the line feed that ends each message. `SHAPE` is what a model must
-    also learn to write (going on with another message, ending the reply), but which is not the owner's words.
+    `WORDS` are what the owner wrote, with the line feed that ends each message. `SHAPE` is what a model must also learn
+    to write (going on with another message, ending the reply), but which is not the owner's words.
     `END` is somebody else's name after a reply: its first token ends the reply, whose name it is nobody learns.
     """
 
@@ -58,8 +56,7 @@ def encode(segment: Segment, vocabulary: Vocabulary) -> list[int]:
     """Token ids of a segment. Raises ModelError where the vocabulary lacks a mark of the template."""
     if not segment.mark:
         return vocabulary.encode(segment.text)
-    token = vocabulary.mark(segment.text)
-    if token is None:
+    if (token := vocabulary.mark(segment.text)) is None:
         raise ModelError(f"The vocabulary has no {segment.text}. Use a base model that has this template.")
     return [token]
 
