@@ -1,1 +1,1 @@
-"""Adapters become replies: llama.cpp in process, what the owner said before, and the twin before its training."""
+"""Adapters become replies: llama.cpp in a child process or vLLM, what the owner said before, and the twin before its training."""

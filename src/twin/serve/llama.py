@@ -1,4 +1,4 @@
-"""The twin's voice on this machine: llama.cpp in process, one base in memory, adapters on top."""
+"""The twin's voice on this machine: llama.cpp in child processes, one base in memory, adapters on top."""
 
 import os
 import time
