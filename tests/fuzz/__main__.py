@@ -19,6 +19,8 @@ SLOW_S = 60
 MEMORY_MB = 3000
 LONGEST = 16_384
 """Bytes of an input."""
+SEEDS = 400
+"""Files of the tests that fuzzing begins with, spread over all of them; reading more takes longer than five minutes."""
 
 
 def seeds(target: str) -> Path:
@@ -38,26 +40,14 @@ def seeds(target: str) -> Path:
     subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     made = files.with_name("seeds.part")
     made.mkdir(exist_ok=True)
-    for number, file in enumerate(sorted(path for path in raw.rglob("*") if path.is_file())):
-        if file.stat().st_size <= LONGEST and not file.is_symlink():
-            name = "/".join(file.relative_to(raw).parts[1:][-2:])
-            (made / f"{number:05d}").write_bytes(name.encode() + b"\n" + file.read_bytes())
+    found = sorted(path for path in raw.rglob("*") if path.is_file() and not path.is_symlink())
+    small = [path for path in found if path.stat().st_size <= LONGEST // 4]
+    for number, file in enumerate(small[:: max(1, len(small) // SEEDS)]):
+        name = "/".join(file.relative_to(raw).parts[1:][-2:])
+        (made / f"{number:05d}").write_bytes(name.encode() + b"\n" + file.read_bytes())
     shutil.rmtree(raw)
     made.replace(files)
     return files
-
-
-def corpus(target: str) -> Path:
-    """The inputs that a target has reached something new with, in this session and all before."""
-    folder = CACHE / target
-    if not folder.exists():
-        part = folder.with_name(f"{target}.part")
-        part.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "tests.fuzz", "--only", target, "-merge=1", f"-max_len={LONGEST}"]
-        merged = [*command, str(part), str(seeds(target))]
-        subprocess.run(merged, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        part.replace(folder)
-    return folder
 
 
 REQUESTS = (
@@ -94,9 +84,10 @@ def fuzz(target: str, arguments: list[str]) -> None:
 
 def session(target: str, seconds: float) -> dict[str, object]:
     """Fuzz one target in a process of its own: how often it was run, and what broke it."""
-    broken = CACHE / f"{target}-broken-"
+    corpus, broken = CACHE / target, CACHE / f"{target}-broken-"
+    corpus.mkdir(parents=True, exist_ok=True)
     known = set(CACHE.glob(f"{target}-broken-*"))
-    command = [sys.executable, "-m", "tests.fuzz", "--only", target, str(corpus(target))]
+    command = [sys.executable, "-m", "tests.fuzz", "--only", target, str(corpus), str(seeds(target))]
     command += [
         f"-max_total_time={max(1, round(seconds))}",
         f"-timeout={SLOW_S}",
