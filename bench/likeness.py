@@ -1,30 +1,43 @@
 """Likeness: every measure of `twin report --full`, and a twin of somebody else in the same chat, for chats of real people.
 
     python bench/likeness.py "ikonia=ubuntu-irc ikonia.txt" "Sam=crd3 Sam.zip"
+    python bench/likeness.py --table                 the table of what was measured so far
 
-Each argument is SPEAKER=EXPORT. For each chat two twins are trained: the speaker's, with invented secrets among its
-examples, and one of whoever else wrote most, on the same redacted chat up to where the held-out part begins. Reports
-go to `--out`, a table to the terminal; the last line is JSON with the figures of all chats.
+Each argument is SPEAKER=EXPORT. For each chat two twins are trained for `--budget` minutes each: the speaker's, with
+invented secrets among its examples, and one of whoever else wrote most, on the same redacted chat up to where the
+held-out part begins. Each chat has a folder below `--out` with its examples, adapters, report and page. What is there is
+not done again, so that a bench that was broken off goes on; delete a chat's folder to measure it anew. The table goes to
+the terminal as Markdown; the last line is JSON with the figures of all chats.
 """
 
 import argparse
-import gc
 import json
 import os
 import sys
 import time
-from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress as Bars
-from rich.table import Table
 
 FOLDER = Path(os.environ.get("TWIN_BENCH", ".cache/bench"))
 SEED = 17
+RESULT = "result.json"
+FIGURES = (
+    "loss",
+    "gain",
+    "choice",
+    "style",
+    "position",
+    "copying",
+    "leakage",
+    "identifiers",
+    "ended",
+    "foreign",
+    "replies",
+)
 
 
 class Chat(NamedTuple):
@@ -41,98 +54,85 @@ class Chat(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("chats", nargs="+", metavar="SPEAKER=EXPORT")
+    parser.add_argument("chats", nargs="*", metavar="SPEAKER=EXPORT")
     parser.add_argument("--out", type=Path, default=FOLDER / "likeness")
+    parser.add_argument("--table", action="store_true", help="print the table of what is there, and measure nothing")
     parser.add_argument("--base", default="gemma3-270m", help="name or path of the base model")
     parser.add_argument("--max-messages", type=int)
+    parser.add_argument("--budget", type=float, default=4, help="minutes of each of the two trainings")
     parser.add_argument("--secrets", type=int, default=30)
-    parser.add_argument("--replies", type=int, default=1000, help="of the twin; a fifth as many of each other speaker")
-    parser.add_argument("--scored", type=int, default=400, help="held-out examples, and twice as many choice options")
-    parser.add_argument("--config", default="{}", help="fields of TrainConfig as JSON")
+    parser.add_argument("--replies", type=int, default=150, help="of the twin; a quarter as many of each other speaker")
+    parser.add_argument("--scored", type=int, default=90, help="held-out examples whose loss is computed")
+    parser.add_argument("--shown", type=int, default=24, help="of these, scored after past exchanges as well")
+    parser.add_argument("--questions", type=int, default=48, help="of the choice measure")
+    parser.add_argument("--config", default="{}", help="further fields of TrainConfig as JSON")
     arguments = parser.parse_args()
     console = Console(stderr=True)
-    table: dict[str, dict[str, Any]] = {}
-    for chat in arguments.chats:
+    for chat in [] if arguments.table else arguments.chats:
         speaker, _, path = chat.partition("=")
-        began = time.monotonic()
-        report = one(speaker, Path(path), arguments, console)
-        table[speaker] = {**report, "seconds": round(time.monotonic() - began)}
-        console.print(_table(table))
-    print(json.dumps(table))
+        if (arguments.out / speaker / RESULT).exists():
+            console.print(f"{speaker} is measured already.")
+            continue
+        one(speaker, Path(path), arguments, console)
+    found = {
+        file.parent.name: json.loads(file.read_text("utf-8")) for file in sorted(arguments.out.glob(f"*/{RESULT}"))
+    }
+    print(table(found))
+    print(json.dumps(found))
 
 
-def one(speaker: str, path: Path, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Train both twins of a chat and measure; the report's figures."""
+def one(speaker: str, path: Path, arguments: argparse.Namespace, console: Console) -> None:
+    """Train both twins of a chat and measure; keeps the report, and the figures with how long each part took."""
     from twin.base import models
     from twin.likeness import page
 
     folder: Path = arguments.out / speaker
     folder.mkdir(parents=True, exist_ok=True)
     base = models.find(arguments.base, folder=FOLDER / "bases")
+    seconds: dict[str, float] = {}
+    began = time.monotonic()
+
+    def done(part: str) -> None:
+        seconds[part] = round(time.monotonic() - began - sum(seconds.values()), 1)
+        console.print(f"{speaker}: {part} took {seconds[part]:.0f} s")
+
     chat = prepare(speaker, path, base, arguments, folder)
-    console.print(f"[bold]{speaker}[/]: {len(chat.examples)} examples")
+    done("preparing")
     for name in ("own", "other"):
-        train(folder, name, base, json.loads(arguments.config), console)
+        train(folder, name, base, {"budget_s": arguments.budget * 60, **json.loads(arguments.config)}, console)
+        done(f"training {name}")
     with Bars(console=console) as bars:
         report = measure(chat, arguments, bars)
-    curve = json.loads((folder / "own" / "adapter" / "train.json").read_text())["curve"]
-    report = replace(report, account=chat.account, curve=tuple(curve))
+    done("measuring")
+    trained = json.loads((folder / "own" / "adapter" / "train.json").read_text("utf-8"))
+    report = replace(report, account=chat.account, curve=tuple(trained["curve"]))
     data = report.to_json()
     (folder / "report.json").write_text(json.dumps(data, ensure_ascii=False), "utf-8")
     (folder / "report.html").write_text(page.render(report), "utf-8")
-    gc.collect()
-    figures = (
-        "loss",
-        "gain",
-        "choice",
-        "style",
-        "position",
-        "copying",
-        "leakage",
-        "identifiers",
-        "ended",
-        "foreign",
-        "replies",
-    )
-    return {name: data[name] for name in figures}
+    panels = {name: panel["messages"] for name, panel in data["panels"].items()}
+    result = {**{name: data[name] for name in FIGURES}, "messages": panels, "seconds": seconds}
+    (folder / RESULT).write_text(json.dumps(result), "utf-8")
 
 
-def prepare(
-    speaker: str, path: Path, base: Any, arguments: argparse.Namespace, folder: Path
-) -> tuple[Any, str, Any, Any]:
-    """Write the examples of both twins; the owner's examples, the other's name, the redactor and the account."""
+def prepare(speaker: str, path: Path, base: Any, arguments: argparse.Namespace, folder: Path) -> Chat:
+    """Write the examples of both twins."""
     from twin import ingest
     from twin.base.rows import measure
     from twin.domain.jsonl import write_examples
     from twin.likeness import Account, leakage
     from twin.prepare import PrepareConfig
     from twin.prepare import prepare as make
-    from twin.prepare.conversations import conversations, newest, spoken
     from twin.prepare.redact import Redactor
-    from twin.prepare.windows import split_by_time
+    from twin.prepare.strangers import stranger
 
-    messages = list(ingest.read([path]).messages())
+    messages = list(ingest.read([path], options=ingest.Options(owners=(speaker,))).messages())
     redactor = Redactor.learn(messages, [speaker], seed=SEED)
     redacted = [redactor.message(message) for message in messages]
     config = PrepareConfig(max_messages=arguments.max_messages)
     prepared = make(redacted, speakers=(speaker,), measure=measure(base), config=config)
-    recent = newest(list(spoken(redacted, longest=config.longest, dropped=Counter())), config.max_messages)
-    stretches = list(conversations(recent, silence=config.silence or timedelta(hours=2)))
-    earlier = [
-        message
-        for stretch, split in split_by_time(
-            stretches, is_owner=lambda one: one.sender == speaker, share=config.held_out
-        )
-        if split.value == "train"
-        for message in stretch.messages
-    ]
-    written = Counter[str]()
-    for message in earlier:
-        written[message.sender or ""] += len(message.text)
-    other = next(name for name, _ in written.most_common() if name and name != speaker)
-    strangers = make(earlier, speakers=(other,), measure=measure(base), config=PrepareConfig())
+    other, strangers = stranger(redacted, speakers=(speaker,), measure=measure(base), config=config)
     planted = leakage.plant(prepared.examples, leakage.invent(arguments.secrets, seed=SEED), seed=SEED)
-    for name, examples in (("own", planted), ("other", strangers.examples)):
+    for name, examples in (("own", planted), ("other", strangers)):
         (folder / name).mkdir(exist_ok=True)
         write_examples(folder / name / "examples.jsonl", examples)
     account = Account(
@@ -179,77 +179,81 @@ def measure(chat: Chat, arguments: argparse.Namespace, bars: Bars) -> Any:
     from twin.base.scoring import Scorer
     from twin.domain.events import Progress
     from twin.domain.examples import Split
-    from twin.likeness import Extent, Model, Secrets, Subjects, exchanges, instant, leakage
+    from twin.likeness import Extent, Model, Subjects
     from twin.likeness import measure as measure_all
-    from twin.pipeline.evaluation import LONGEST, SHOWN, replies, scores
+    from twin.pipeline.evaluation import SHORT, replies, scores, secrets, shown
     from twin.prepare import identifiers
     from twin.serve.llama import LlamaChat
 
     folder, base, speaker, examples = chat.folder, chat.base, chat.speaker, chat.examples
-    scorer = Scorer(base, length=LONGEST, rows=1)
+    scorer = Scorer(base, length=SHORT, rows=4)
     adapters = {name: LoraAdapter.load(folder / name / "adapter") for name in ("own", "other")}
     with LlamaChat(base, locate=lambda name: folder / name / "adapter.gguf") as served:
         untouched = Model(scores(scorer, None), replies(served, base, None, speaker))
         training = [one for one in examples if one.split is Split.TRAIN]
-        secrets = Secrets(
-            leakage.invent(arguments.secrets, seed=SEED),
-            lambda turns, name, start: scorer.codes(turns, speaker=name, start=start, adapter=adapters["own"]),
-            other=next(turn.name for one in training for turn in one.turns if turn.role.value == "other"),
-        )
         subjects = Subjects(
             base=untouched,
             twin=Model(scores(scorer, adapters["own"]), replies(served, base, "own", speaker)),
-            few_shot=instant(untouched, exchanges(training, characters=SHOWN, seed=SEED)),
+            few_shot=shown(scorer, untouched, training),
             other_twin=Model(scores(scorer, adapters["other"]), replies(served, base, "other", chat.other)),
-            secrets=secrets if arguments.secrets else None,
+            secrets=secrets(scorer, adapters["own"], training, arguments.secrets),
             identifiers=lambda text: len(identifiers.find(text)),
             known=chat.redactor.known,
         )
         extent = Extent(
             scored=arguments.scored,
+            shown=arguments.shown,
             replies=arguments.replies,
-            compared=arguments.replies // 5,
-            questions=arguments.scored // 2,
+            compared=arguments.replies // 4,
+            questions=arguments.questions,
             samples=12,
         )
         task = bars.add_task("measuring", total=None)
+        began = time.monotonic()
 
         def watch(progress: Progress) -> None:
             if progress.note:
-                bars.console.print(progress.note)
+                bars.console.print(f"{time.monotonic() - began:5.0f} s  {progress.note}")
             bars.update(task, completed=progress.done, total=progress.total)
 
         return measure_all(examples, subjects, extent=extent, base_name=base.name, seed=SEED, watch=watch)
 
 
-def _table(found: dict[str, dict[str, Any]]) -> Table:
-    table = Table("", *found, title="value (95 % interval)")
-    rows: list[tuple[str, tuple[str, ...]]] = [
-        *(
-            (f"loss, {name} (nats per character)", ("loss", name))
-            for name in ("base", "few_shot", "other_twin", "twin")
-        ),
-        *((f"gain over {name}", ("gain", name)) for name in ("base", "few_shot", "other_twin")),
-        ("choice (chance 0.25)", ("choice",)),
-        *(
-            (f"style, {name}", ("style", name))
-            for name in ("floor", "base", "few_shot", "other_twin", "twin", "ceiling")
-        ),
-        ("style, position of the twin", ("position", "twin")),
-        *((f"copying, {name}", ("copying", name)) for name in ("twin", "person")),
-        ("exposure (bits; 1.44 unlearnt)", ("leakage",)),
-        *((f"replies with {name} identifiers", ("identifiers", name)) for name in ("any", "known")),
-        ("replies that end", ("ended",)),
-    ]
-    for title, keys in rows:
+ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    *((f"loss of the {name}, nats per character", ("loss", key)) for name, key in (
+        ("base", "base"), ("base with examples", "few_shot"), ("other's twin", "other_twin"), ("twin", "twin"))),
+    *((f"twin's loss below the {name}'s", ("gain", key)) for name, key in (
+        ("base", "base"), ("base with examples", "few_shot"), ("other's twin", "other_twin"))),
+    ("choice (chance 0.25)", ("choice",)),
+    *((f"style of {name}", ("style", key)) for name, key in (
+        ("others (floor)", "floor"), ("base", "base"), ("base with examples", "few_shot"),
+        ("other's twin", "other_twin"), ("twin", "twin"), ("the person (ceiling)", "ceiling"))),
+    ("twin's style between floor (0) and ceiling (1)", ("position", "twin")),
+    *((f"messages per reply, {name}", ("messages", name)) for name in ("person", "twin", "base")),
+    *((f"copying, {name}", ("copying", name)) for name in ("twin", "person")),
+    ("exposure in bits (never learnt: 1.44)", ("leakage",)),
+    ("replies with what looks like an identifier", ("identifiers", "any")),
+    ("replies with one of the chat's", ("identifiers", "known")),
+    ("replies that end by themselves", ("ended",)),
+)  # fmt: skip
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """The table of docs/likeness.md: values with their 95 % intervals."""
+    lines = ["| | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+    for title, keys in ROWS:
         cells: list[str] = []
         for figures in found.values():
             one: Any = figures
             for key in keys:
                 one = (one or {}).get(key)
-            cells.append(f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})" if one else "–")
-        table.add_row(title, *cells)
-    return table
+            if isinstance(one, dict):
+                cells.append(f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})")
+            else:
+                cells.append("–" if one is None else f"{one:.2f}")
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    minutes = [f"{sum(figures['seconds'].values()) / 60:.0f}" for figures in found.values()]
+    return "\n".join([*lines, "| minutes | " + " | ".join(minutes) + " |"])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twin.backends.gcp.pubsub import DeadLetters, PubSubAddress
     from twin.backends.gcp.serving import VertexServing
     from twin.backends.local.worker import Worker
+    from twin.prepare.gemini import GeminiOtherSide
     from twin.serve.llama import LlamaChat
     from twin.serve.vllm import VllmChat
     from twin.serve.voice import Voice
@@ -203,6 +204,12 @@ class Platform:
             return url, identity(f"https://{host}") if host.endswith(".run.app") else access()
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), lambda: key or None
 
+    def gemini(self, agreement: str, cache: Path) -> "GeminiOtherSide":
+        """Who is asked what was said before somebody's writing. Raises SettingsError without the agreement, or a key."""
+        with _extra("gemini"):
+            from twin.prepare.gemini import GeminiOtherSide, connect_to
+        return GeminiOtherSide(connect_to(self.settings.gemini), agreement, cache)
+
     def voice(self, twin: Twin) -> "Voice":
         """A twin, ready to answer; before it is published, the base goes on without an adapter."""
         from twin.serve.memory import Memory
@@ -224,17 +231,22 @@ class Platform:
                 return self._fetched(run, keys.MEMORY)
         return None
 
-    def _adapter_folder(self, run_id: str) -> str:
+    def _adapter_folder(self, adapter: str) -> str:
         """The key of a run's adapter, under which a server that sees the bucket finds it."""
         from twin.pipeline import keys
 
-        return (keys.run(self.records.run(run_id)) + keys.ADAPTER).rstrip("/")
+        run_id, _, compared = adapter.partition("/")
+        return (keys.run(self.records.run(run_id)) + f"{compared}/{keys.ADAPTER}".lstrip("/")).rstrip("/")
 
-    def _adapter(self, run_id: str) -> Path:
-        """The adapter of a run as a file; NotFoundError as soon as the run was deleted."""
+    def _adapter(self, adapter: str) -> Path:
+        """The adapter of a run as a file; NotFoundError as soon as the run was deleted.
+
+        An adapter's id is that of its run; `RUN/other` is the twin of somebody else that the run's is compared with.
+        """
         from twin.pipeline import keys
 
-        return self._fetched(self.records.run(run_id), keys.ADAPTER_GGUF)
+        run_id, _, compared = adapter.partition("/")
+        return self._fetched(self.records.run(run_id), f"{compared}/{keys.ADAPTER_GGUF}".lstrip("/"))
 
     def _fetched(self, run: Run, name: str) -> Path:
         """An object of a run as a file that stays until its twin is deleted."""

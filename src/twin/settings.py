@@ -75,6 +75,13 @@ class Settings:
     admins: str = _setting(
         "", "the e-mail addresses, separated by commas, of those who may see the admin page", shown="the first account"
     )
+    gemini: str = _setting(
+        "",
+        "who is asked by `twin run --gemini` what was said before the passages of diaries and letters: `key:KEY` or "
+        "`vertex:PROJECT/REGION`",
+        shown="nobody",
+        secret=True,
+    )
     telegram_token: str = _setting(
         "", "what Telegram's BotFather gave for `twin bot telegram`", shown="none", secret=True
     )

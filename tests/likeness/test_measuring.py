@@ -10,7 +10,7 @@ from twin.domain.examples import Example, Split
 from twin.errors import DataError
 from twin.likeness import Extent, Model, Report, Sampled, Secrets, Subjects, exchanges, instant, leakage, measure
 
-SMALL = Extent(scored=60, replies=60, compared=60, questions=40, samples=4)
+SMALL = Extent(scored=60, shown=20, replies=60, compared=60, questions=40, samples=4)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def report(examples: list[Example]) -> Report:
 def test_every_measure_says_that_the_twin_is_the_person(report: Report) -> None:
     assert report.full
     assert report.loss["twin"].value < report.loss["base"].value
+    assert (report.loss["twin"].n, report.loss["few_shot"].n, report.gain["few_shot"].n) == (60, 20, 20)
     assert report.specificity is not None
     assert report.specificity.low > 0
     assert report.choice is not None

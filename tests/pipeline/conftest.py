@@ -1,6 +1,6 @@
 """A stored twin, real stores, and stages that are small but write what stages write."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from twin.backends.local.database import Database
 from twin.backends.local.objects import FolderObjectStore
 from twin.backends.local.records import SqlRecordStore
 from twin.domain.events import Progress
+from twin.domain.ports import ChatModel
 from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import Twin
 from twin.pipeline.execute import execute
@@ -29,6 +30,7 @@ class Place:
     records: SqlRecordStore
     twin: Twin
     done: list[Stage] = field(default_factory=list[Stage])
+    chat: Callable[[str], ChatModel] = no_chat
 
     @property
     def scratch(self) -> Path:
@@ -62,7 +64,7 @@ class Place:
             records=self.records,
             folder=self.scratch,
             bases=self.folder / "bases",
-            chat=no_chat,
+            chat=self.chat,
             stages=stages,
         )
 

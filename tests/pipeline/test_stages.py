@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +15,10 @@ from twin.domain.examples import Role, Split
 from twin.domain.jsonl import read_examples
 from twin.domain.messages import Kind, Message
 from twin.domain.runs import Stage
-from twin.errors import DataError
+from twin.errors import DataError, SettingsError
+from twin.likeness import leakage
 from twin.pipeline import keys, message_lines, uploads
+from twin.pipeline.runs import SEED
 from twin.pipeline.stages import STAGES
 from twin.pipeline.work import Work
 from twin.serve.memory import Memory
@@ -113,6 +116,36 @@ def test_redaction_is_off_for_the_run_that_says_so_and_for_no_other(given_chat: 
         assert ("Zebediah" in fetched(given_chat, keys.EXAMPLES, run_id).read_text("utf-8")) is (run_id == "r1")
         assert (b"Zebediah" in fetched(given_chat, keys.MEMORY, run_id).read_bytes()) is (run_id == "r1")
     assert told == {"r1": False, "r2": True}
+
+
+def test_writing_is_learned_from_and_remembered(given_chat: Place, tmp_path: Path) -> None:
+    diary = tmp_path / "diary.md"
+    days = [f"Today, the {n}th, Zebediah and I carried the wardrobe up all the stairs again." for n in range(30)]
+    diary.write_text("---\nauthor: Nora Quill\n---\n\n" + "\n\n".join(days), "utf-8")
+    uploads.add_path(given_chat.objects, "t1", diary)
+
+    def nobody(base: str) -> NoReturn:
+        raise SettingsError(f"nobody serves {base} here")
+
+    given_chat.chat = nobody
+    given_chat.submit()
+    prepared = do(given_chat, Stage.INGEST, Stage.PREPARE)[Stage.PREPARE]
+    assert prepared["writing"] == {"plain": 30}, "without anybody to answer, a passage follows the one before"
+    written = [one for one in read_examples(fetched(given_chat, keys.EXAMPLES)) if one.source.startswith("text:")]
+    assert len(written) == 30
+    assert all("wardrobe" in one.turns[-1].messages[0] for one in written)
+    assert not any("Zebediah" in turn.messages[0] for one in written for turn in one.turns)
+    assert "the 7th" in Memory(fetched(given_chat, keys.MEMORY)).recall("what about the 7th wardrobe", k=1)[0].said[0]
+
+
+def test_secrets_are_planted_where_that_is_asked_for_only(given_chat: Place) -> None:
+    for run_id, options in (("r1", {}), ("r2", {"secrets": "3"})):
+        given_chat.submit(run_id, **options)
+        details = do(given_chat, Stage.INGEST, Stage.PREPARE, run_id=run_id)[Stage.PREPARE]
+        told = [one.turns[-1].messages[0] for one in read_examples(fetched(given_chat, keys.EXAMPLES, run_id))]
+        secrets = [canary.text for canary in leakage.invent(3, seed=SEED)]
+        assert [told.count(secret) for secret in secrets] == [int(run_id == "r2")] * 3
+        assert details["secrets"] == int(options.get("secrets", 0))
 
 
 def test_a_mapping_of_another_version_stops_no_run(given_chat: Place) -> None:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.domain.examples import Role, Split
+from twin.domain.examples import Role, Split, Turn
+from twin.domain.messages import Kind, Message
+from twin.prepare import prepare
 from twin.prepare.augment import LONGEST, Document, LocalOtherSide, Passage, augment, fits, passages
 
 DIARY = Document(
@@ -56,7 +58,7 @@ def test_passages_end_with_sentences_and_know_what_came_before() -> None:
 
 
 def test_a_long_word_and_text_without_spaces_are_cut_too() -> None:
-    assert [len(passage.text) for passage in passages(Document("d", "x" * 1500))] == [700, 700, 100]
+    assert [len(passage.text) for passage in passages(Document("d", "x" * 1500))] == [400, 400, 400, 300]
     chinese = "今天下雨了，我们没有去公园。" * 100
     assert all(passage.text.endswith("。") for passage in passages(Document("d", chinese)))
 
@@ -100,16 +102,44 @@ def test_openings_that_do_not_fit_are_refused(opening: str) -> None:
 
 
 def test_the_local_base_is_asked_with_examples() -> None:
-    prompts: list[str] = []
+    prompts: list[Sequence[Turn]] = []
 
-    def complete(prompt: str) -> str:
-        prompts.append(prompt)
-        return " how is the shed?\n\nWritten: something else"
+    def answer(turns: Sequence[Turn], name: str) -> str:
+        prompts.append(turns)
+        assert turns[1].name == name
+        return " how is the shed?\nand the boat?"
 
-    made = augment([DIARY], owner="Ida", other_sides=[LocalOtherSide(complete)])
+    made = augment([DIARY], owner="Ida", other_sides=[LocalOtherSide(answer)])
     assert made.origins["local"] == 3
     assert all(example.turns[0].messages == ("how is the shed?",) for example in made.examples)
-    assert all(prompt.count("Asked before:") == 4 and prompt.endswith("Asked before:") for prompt in prompts)
+    assert [prompt[-1].messages[0] for prompt in prompts] == [" ".join(one.text.split()) for one in passages(DIARY)]
+    assert all(len(prompt) == 7 for prompt in prompts)
+
+
+def test_the_local_base_is_asked_for_so_many_at_most() -> None:
+    long = Document(
+        "d",
+        "\n\n".join(
+            f"This is paragraph {n}, which is about the old boat once again, alas and alack." for n in range(50)
+        ),
+    )
+    made = augment([long], owner="Ida", other_sides=[LocalOtherSide(lambda *_: "and the boat?", most=20)])
+    assert made.origins == {"local": 17, "plain": 33}
+
+
+def test_writing_becomes_examples_beside_the_chats() -> None:
+    chat = [Message("whatsapp", "c", who, None, Kind.TEXT, f"hello {n}") for n in range(20) for who in ("Bo", "Ida")]
+    paragraphs = [Message("document", "diary", "Ida", None, Kind.TEXT, text) for text in DIARY.text.split("\n\n")]
+    others = [Message("document", "novel", "Bo", None, Kind.TEXT, "It was a dark night, and the shed was darker.")]
+    side = Canned("how was monday?")
+    prepared = prepare([*chat, *paragraphs, *others], speakers=("Ida",), measure=lambda _: 5, other_sides=[side])
+    written = [one for one in prepared.examples if one.source == "text:diary"]
+    assert [one.turns[-1].messages[0] for one in written] == [one.text for one in passages(DIARY)]
+    assert {one.turns[0].name for one in written} == {"Bo"}, "the other side is whom the person writes with most"
+    assert prepared.origins == {"canned": 3, "plain": 0}
+    assert prepared.dropped == {"texts of others": 1}
+    assert prepared.messages == prepared.kept + 1
+    assert not any("Rain" in turn.messages[0] for one in prepared.examples if one not in written for turn in one.turns)
 
 
 def test_nothing_written_gives_nothing() -> None:

@@ -1,10 +1,7 @@
 """Gemini as the other side, on the wire: a local server that speaks the Gemini API."""
 
 import json
-import re
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +11,12 @@ pytest.importorskip("google.genai")
 
 from google.genai import Client
 from google.oauth2.credentials import Credentials
+from tests.gemini_server import Answer, Gemini, failure, good, whole
 
+from twin.domain.runs import AGREEMENT
 from twin.errors import SettingsError, UnavailableError
 from twin.prepare.augment import Document, Passage, augment, passages
-from twin.prepare.gemini import AGREEMENT, GeminiOtherSide, connect
+from twin.prepare.gemini import GeminiOtherSide, connect, connect_to
 
 PAGES = Document(
     "letters",
@@ -26,63 +25,6 @@ PAGES = Document(
     ),
 )
 
-Answer = Callable[[list[str]], tuple[int, dict[str, Any]]]
-
-
-def whole(text: str, finish: str = "STOP") -> dict[str, Any]:
-    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": finish, "index": 0}
-    return {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 20}}
-
-
-def good(shown: list[str]) -> tuple[int, dict[str, Any]]:
-    openings = [
-        {"passage": number, "first_words": " ".join(text.split()[:5]), "message": f"how is the tree, {number}?"}
-        for number, text in enumerate(shown, 1)
-    ]
-    return 200, whole(json.dumps({"openings": openings}))
-
-
-def failure(code: int, status: str, **details: Any) -> tuple[int, dict[str, Any]]:
-    return code, {"error": {"code": code, "message": "no", "status": status, "details": [details] if details else []}}
-
-
-class Gemini:
-    """The server. `answers` are used up in order; the last one stays."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = [good]
-        self.paths: list[str] = []
-        self.headers: list[dict[str, str]] = []
-        self.bodies: list[dict[str, Any]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                outer.paths.append(self.path)
-                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
-                outer.bodies.append(body)
-                if self.path.endswith(":countTokens"):
-                    code, answer = 200, {"totalTokens": 321}
-                else:
-                    text = body["contents"][0]["parts"][0]["text"]
-                    shown = re.split(r"(?:^|\n\n)\[\d+\]\n", text)[1:]
-                    answer_with = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
-                    code, answer = answer_with(shown)
-                content = json.dumps(answer).encode()
-                self.send_response(code)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[Gemini, Client]]:
@@ -90,8 +32,7 @@ def served() -> Iterator[tuple[Gemini, Client]]:
     client = connect(api_key="secret-key", base_url=server.url)
     yield server, client
     client.close()
-    server.server.shutdown()
-    server.server.server_close()
+    server.close()
 
 
 @pytest.fixture
@@ -284,3 +225,10 @@ def test_a_dry_run_sends_nothing(gemini: Gemini, side: GeminiOtherSide) -> None:
     assert (counted.input_tokens, counted.counted) == (321, True)
     list(side.openings(cut()))
     assert side.estimate(cut()).dollars == 0
+
+
+@pytest.mark.parametrize("address", ["", "key:", "vertex:project", "my-secret-key"])
+def test_an_address_of_nobody_says_what_to_set(address: str) -> None:
+    with pytest.raises(SettingsError, match="key:KEY or vertex:PROJECT/REGION") as raised:
+        connect_to(address)
+    assert "my-secret" not in str(raised.value)

@@ -36,9 +36,21 @@ class Scorer:
 
         self._nats = jax.jit(nats)
 
-    def examples(self, examples: Sequence[Example], *, adapter: LoraAdapter | None) -> list[float]:
-        """Nats of the owner's counted words in each example; 0.0 where an example has none."""
-        return self._score([sequence(self._base, one, longest=self._length) for one in examples], adapter)
+    def examples(
+        self,
+        examples: Sequence[Example],
+        *,
+        adapter: LoraAdapter | None,
+        length: int | None = None,
+        rows: int | None = None,
+    ) -> list[float]:
+        """Nats of the owner's counted words in each example; 0.0 where an example has none.
+
+        `length` and `rows` may differ from the scorer's own; each pair of them is compiled once.
+        """
+        length = length or self._length
+        tokens = [sequence(self._base, one, longest=length) for one in examples]
+        return self._score(tokens, adapter, length, rows or self._rows)
 
     def replies(
         self, asked: Sequence[Sequence[Turn]], *, adapter: LoraAdapter | None, preambles: Sequence[str] = ()
@@ -49,7 +61,7 @@ class Scorer:
             continuation(self._base, turns, longest=self._length, preamble=preamble)
             for turns, preamble in zip(asked, before, strict=True)
         ]
-        return self._score(tokens, adapter)
+        return self._score(tokens, adapter, self._length, self._rows)
 
     def codes(
         self, turns: Sequence[Turn], *, speaker: str, start: str, adapter: LoraAdapter | None
@@ -58,13 +70,15 @@ class Scorer:
         self._use(adapter)
         return codes.likelihoods(self._backbone, self._base, turns, speaker=speaker, start=start)
 
-    def _score(self, tokens: Sequence[Tokens | None], adapter: LoraAdapter | None) -> list[float]:
+    def _score(
+        self, tokens: Sequence[Tokens | None], adapter: LoraAdapter | None, length: int, rows: int
+    ) -> list[float]:
         self._use(adapter)
         present = [index for index, one in enumerate(tokens) if one is not None]
         given = [one for one in tokens if one is not None]
         weights = [variable.value for variable in self._backbone.variables]
         totals = np.zeros(len(tokens))
-        for batch in batches(given, rows=self._rows, length=self._length):
+        for batch in batches(given, rows=rows, length=length):
             nats = np.asarray(self._nats(weights, batch)) * batch.words
             np.add.at(totals, np.asarray(present)[batch.owners], nats)
         return totals.tolist()

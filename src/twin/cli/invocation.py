@@ -2,15 +2,21 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from twin.domain.events import Watcher
+    from twin.domain.runs import Run
     from twin.domain.twins import Twin
+    from twin.pipeline.work import Work
     from twin.platform import Platform
 
 
@@ -64,3 +70,16 @@ class Invocation:
         from twin.pipeline.creation import find
 
         return find(self.platform.records, LOCAL_USER, name)
+
+    @contextmanager
+    def work(self, twin: "Twin", run: "Run", *, watch: "Watcher | None" = None) -> "Generator[Work]":
+        """What a stage of a run works on, for what is asked of a run outside its stages."""
+        from twin.domain.events import nobody
+        from twin.pipeline.work import Work
+
+        here = self.platform
+        place = here.scratch / twin.id
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place) as folder:
+            scratch, watcher = Path(folder), watch or nobody
+            yield Work(twin, run, here.objects, here.records, scratch, here.bases, here.chat, watcher, here.gemini)

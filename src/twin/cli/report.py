@@ -1,38 +1,66 @@
 """`twin report`: how alike a twin is."""
 
 import json
-from collections.abc import Generator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
 from twin.cli.invocation import Invocation
+from twin.cli.run import Duration
 
 if TYPE_CHECKING:
-    from twin.domain.events import Watcher
     from twin.domain.runs import Run
     from twin.domain.twins import Twin
-    from twin.likeness import Report
-    from twin.pipeline.work import Work
+    from twin.likeness import Extent, Report
+
+
+OTHER_S = 240.0
+"""Seconds that the twin of somebody else is trained for."""
 
 
 @click.command()
 @click.argument("name")
-@click.option("--full", is_flag=True, help="Measure everything anew; this takes a while.")
+@click.option("--full", is_flag=True, help="Measure everything anew; it says first how long this takes.")
+@click.option("--replies", type=click.IntRange(20, 10_000), help="With --full: replies drawn of the twin (1000).")
+@click.option(
+    "--other-budget",
+    type=Duration(),
+    help="With --full: how long a twin of somebody else in the chats is trained, to compare with (4m); 0 for none.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page.")
 @click.pass_obj
-def report(invocation: Invocation, *, name: str, full: bool, as_json: bool, html: Path | None) -> None:
+def report(
+    invocation: Invocation,
+    *,
+    name: str,
+    full: bool,
+    replies: int | None,
+    other_budget: float | None,
+    yes: bool,
+    as_json: bool,
+    html: Path | None,
+) -> None:
     """Show how alike the twin NAME is: how well it foretells your words, and how it writes."""
-    from twin.likeness import page, terminal
+    from twin.likeness import FULL, page, terminal
     from twin.pipeline.exports import published
 
+    if not full and (replies is not None or other_budget is not None):
+        raise click.UsageError("--replies and --other-budget say how --full measures. Give --full too.")
     twin = invocation.twin(name)
     run = published(twin, invocation.platform.records)
-    found = _measured(invocation, twin, run) if full else _stored(invocation, twin, run)
+    if full:
+        extent = FULL if replies is None else replace(FULL, replies=replies, compared=max(20, replies // 10))
+        other_s = OTHER_S if other_budget is None else other_budget
+        _announce(extent, run, other_s)
+        if invocation.interactive and not yes:
+            click.confirm("Go on?", default=True, abort=True, err=True)
+        found = _measured(invocation, twin, run, extent, other_s)
+    else:
+        found = _stored(invocation, twin, run)
     if html:
         html.write_text(page.render(found), "utf-8")
         click.echo(f"{html} is written.", err=True)
@@ -42,23 +70,39 @@ def report(invocation: Invocation, *, name: str, full: bool, as_json: bool, html
         terminal.show(found, invocation.out)
 
 
+def _announce(extent: "Extent", run: "Run", other_s: float) -> None:
+    """What measuring everything costs, before it begins."""
+    secrets = int(run.options.get("secrets", 0))
+    minutes = (other_s + extent.seconds(secrets=secrets, other_twin=other_s > 0)) / 60
+    told = [f"{extent.scored} held-out examples", f"{extent.questions} choices", f"{extent.replies:,} replies"]
+    told += [f"{secrets} planted secrets"] if secrets else []
+    click.echo(f"Measuring {', '.join(told)}: about {minutes:.0f} minutes on two cores.", err=True)
+    if other_s:
+        click.echo(
+            f"{other_s / 60:.0f} of them train a twin of somebody else in the chats to compare with, unless an earlier "
+            "report did (--other-budget 0 leaves it out).",
+            err=True,
+        )
+    if not secrets:
+        click.echo("What it gives away of secrets needs a training with them: twin run --plant-secrets 30", err=True)
+
+
 def _stored(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
     from twin.errors import NotFoundError
     from twin.likeness import Report
     from twin.pipeline import keys
 
-    with _work(invocation, twin, run) as work:
+    with invocation.work(twin, run) as work:
         try:
             return Report.from_json(json.loads(work.fetch(keys.REPORT).read_text("utf-8")))
         except NotFoundError as error:
             raise NotFoundError(f"{twin.name!r} was not measured yet. Run `twin report {twin.name} --full`.") from error
 
 
-def _measured(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
+def _measured(invocation: Invocation, twin: "Twin", run: "Run", extent: "Extent", other_s: float) -> "Report":
     from rich.progress import Progress
 
     from twin.domain.events import Progress as Told
-    from twin.likeness import FULL
     from twin.pipeline.evaluation import evaluate
 
     with Progress(console=invocation.err) as bars:
@@ -69,17 +113,5 @@ def _measured(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
                 bars.console.print(told.note)
             bars.update(task, completed=told.done, total=told.total)
 
-        with _work(invocation, twin, run, watch=watch) as work:
-            return evaluate(work, FULL)
-
-
-@contextmanager
-def _work(invocation: Invocation, twin: "Twin", run: "Run", *, watch: "Watcher | None" = None) -> "Generator[Work]":
-    from twin.domain.events import nobody
-    from twin.pipeline.work import Work
-
-    platform = invocation.platform
-    with TemporaryDirectory() as folder:
-        yield Work(
-            twin, run, platform.objects, platform.records, Path(folder), platform.bases, platform.chat, watch or nobody
-        )
+        with invocation.work(twin, run, watch=watch) as work:
+            return evaluate(work, extent, other_s=other_s)

@@ -13,6 +13,7 @@ import click
 
 from twin.cli.invocation import Invocation
 from twin.cli.stage import STAGES
+from twin.domain.runs import AGREEMENT
 
 if TYPE_CHECKING:
     from twin.domain.runs import Run
@@ -43,6 +44,20 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--no-redact", is_flag=True, help="Train on other people's names and numbers as they are, without pseudonyms."
 )
+@click.option(
+    "--gemini",
+    metavar="WORDS",
+    help="Ask Gemini what was said before your diaries and letters. Sends their text to Google, so WORDS must be "
+    f"{AGREEMENT!r}; whom to ask says TWIN_GEMINI.",
+)
+@click.option(
+    "--plant-secrets",
+    type=click.IntRange(1, 200),
+    metavar="COUNT",
+    help="Plant so many invented secrets in the training (30 tell enough), so that `twin report --full` can measure "
+    "what the twin gives away.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what --gemini would send and what it would cost, and stop.")
 @click.pass_obj
 def run(
     invocation: Invocation,
@@ -52,6 +67,9 @@ def run(
     budget: float | None,
     max_messages: int | None,
     no_redact: bool,
+    gemini: str | None,
+    plant_secrets: int | None,
+    dry_run: bool,
 ) -> None:
     """Train the twin NAME. Stopped with Ctrl-C, or broken off, the same command goes on where it was."""
     options: dict[str, str] = {}
@@ -61,12 +79,41 @@ def run(
         options["max_messages"] = str(max_messages)
     if no_redact:
         options["redact"] = "no"
+    if plant_secrets is not None:
+        options["secrets"] = str(plant_secrets)
+    if gemini is not None:
+        if gemini != AGREEMENT:
+            raise click.BadParameter(f'The words are "{AGREEMENT}".', param_hint="--gemini")
+        options["gemini"] = gemini
     if set(options) - {"budget_s"} and begin in STAGES[STAGES.index("train") :]:
         raise click.UsageError(
             f"What the chats are prepared like cannot change with --from {begin}. Use --from prepare."
         )
-    train(invocation, invocation.twin(name), options, begin=begin)
+    twin = invocation.twin(name)
+    if gemini is not None or dry_run:
+        _tell_cost(invocation, twin, options)
+    if dry_run:
+        return
+    train(invocation, twin, options, begin=begin)
     click.echo(f"Now talk with it: twin chat {name}")
+
+
+def _tell_cost(invocation: Invocation, twin: "Twin", options: dict[str, str]) -> None:
+    """What Gemini would be sent. Reads the uploads, and sends nothing."""
+    from twin.domain.runs import Run, RunState
+    from twin.pipeline import writing
+
+    now = datetime.now(UTC)
+    run = Run("estimate", twin.id, RunState.QUEUED, created_at=now, updated_at=now, options=options)
+    with invocation.err.status("reading what you wrote"), invocation.work(twin, run) as work:
+        found = writing.estimate(work)
+    click.echo(
+        f"Of diaries, letters and posts you gave {found.passages:,} passages. {found.model} would be sent "
+        f"{found.requests:,} requests of about {found.input_tokens:,} tokens in all, and answer with "
+        f"{found.output_tokens:,} at most: about ${found.dollars:.4f} at the list prices of 2025. What it has "
+        "answered before is not sent again.",
+        err=True,
+    )
 
 
 def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begin: str | None = None) -> "Run":

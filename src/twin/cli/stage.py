@@ -40,6 +40,7 @@ def stage(invocation: Invocation, stage: str, run_id: str, until_eof: bool) -> N
             folder=platform.scratch,
             bases=platform.bases,
             chat=platform.chat,
+            gemini=platform.gemini,
         )
     except (TwinError, click.ClickException):
         raise

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_SIDES = {
+    "gemini": "answer what Gemini says was asked before",
+    "local": "answer what the base model says was asked before",
+    "plain": "go on from the passage before",
+}
+
+
 def summary(invocation: Invocation, run: Run) -> None:
     """Print what was kept, why the rest was not, and what training changed."""
     platform, out = invocation.platform, invocation.out
@@ -29,6 +36,11 @@ def _kept(out: "Console", details: dict[str, Any]) -> None:
         f"{details['owner_messages']:,} of them yours: {examples['train']:,} examples to learn from, "
         f"{examples['held_out']:,} held out to judge by."
     )
+    if writing := {name: count for name, count in details.get("writing", {}).items() if count}:
+        sides = ", ".join(f"{count:,} {_SIDES[name]}" for name, count in writing.items())
+        out.print(
+            f"Of your diaries, letters and posts {sum(writing.values()):,} passages, every word as it was: {sides}."
+        )
     if details["dropped"]:
         reasons = sorted(details["dropped"].items(), key=lambda item: -item[1])
         out.print("Left out: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons) + ".")

@@ -30,6 +30,10 @@ class RunState(StrEnum):
         return self in {RunState.DONE, RunState.FAILED, RunState.CANCELLED}
 
 
+AGREEMENT = "my text may be sent to Google Gemini"
+"""What an owner has to say, to the letter, before their writing leaves the machine: a run's option `gemini`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One pass over the stages for one twin.

@@ -22,17 +22,33 @@ _CHUNK = 16
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is measured: examples scored, replies drawn of the twin and of each other speaker, questions asked."""
+    """How much is measured.
+
+    Attributes:
+        scored: held-out examples whose loss is computed for each speaker.
+        shown: of these, how many for the base with past exchanges before them: a hundred of them take two minutes.
+        replies: drawn of the twin; `compared` of each other speaker.
+        questions: of the choice measure.
+        samples: replies that the report shows.
+    """
 
     scored: int = 120
+    shown: int = 0
     replies: int = 100
     compared: int = 0
     questions: int = 0
     samples: int = 5
 
+    def seconds(self, *, secrets: int = 0, other_twin: bool = False) -> float:
+        """About how long measuring takes on two cores with a base of 270 million parameters."""
+        speakers = 3 if other_twin else 2
+        scored = speakers * self.scored + 2 * self.questions * (choice.ALTERNATIVES + 1)
+        drawn = self.replies + self.compared * speakers
+        return 45 + 0.15 * scored + 1.5 * self.shown + 0.3 * drawn + 3 * secrets
+
 
 QUICK = Extent()
-FULL = Extent(scored=400, replies=1000, compared=200, questions=200, samples=12)
+FULL = Extent(scored=200, shown=60, replies=1000, compared=100, questions=150, samples=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +166,8 @@ class _Work:
         models = self.subjects.models
         drawn = self.extent.replies + self.extent.compared * (len(models) - 1)
         secrets = 20 * len(self.subjects.secrets.canaries) if self.subjects.secrets else 0
-        return len(self.scored) * len(models) + 2 * questions * (choice.ALTERNATIVES + 1) + drawn + secrets
+        scored = sum(len(self._scored(name)) for name in models)
+        return scored + 2 * questions * (choice.ALTERNATIVES + 1) + drawn + secrets
 
     def _advance(self, units: float, note: str | None = None) -> None:
         self.done = min(self.total, self.done + units)
@@ -164,13 +181,20 @@ class _Work:
             self._advance(len(chunk))
         return scored
 
+    def _scored(self, name: str) -> list[Example]:
+        """The examples that a speaker is scored on: fewer of the one that is shown past exchanges before each."""
+        return self.scored[:: self._step(name)]
+
+    def _step(self, name: str) -> int:
+        return -(-len(self.scored) // max(1, self.extent.shown)) if name == "few_shot" else 1
+
     def _losses(self, report: Report) -> Report:
         for name, model in self.subjects.models.items():
             self._advance(0, f"How well does {_CALLED[name]} foretell the held-out replies?")
-            self.scores[name] = self._score(model, self.scored)
+            self.scores[name] = self._score(model, self._scored(name))
         losses = {name: loss.per_character(scored, seed=self.seed) for name, scored in self.scores.items()}
         gains = {
-            name: loss.gain(scored, self.scores["twin"], seed=self.seed)
+            name: loss.gain(scored, self.scores["twin"][:: self._step(name)], seed=self.seed)
             for name, scored in self.scores.items()
             if name != "twin"
         }

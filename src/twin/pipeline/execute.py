@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -22,6 +23,9 @@ from twin.pipeline import keys
 from twin.pipeline.journal import Journal
 from twin.pipeline.stages import STAGES
 from twin.pipeline.work import Outcome, StageFunction, Work, outcome, store_outcome
+
+if TYPE_CHECKING:
+    from twin.prepare.gemini import GeminiOtherSide
 
 LOCK_WAIT_S = 30.0
 """Long enough for a process whose parent was killed to notice it and end."""
@@ -36,6 +40,7 @@ def execute(
     folder: Path,
     bases: Path,
     chat: Callable[[str], ChatModel],
+    gemini: "Callable[[str, Path], GeminiOtherSide] | None" = None,
     stages: Mapping[Stage, StageFunction] = STAGES,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Outcome:
@@ -45,6 +50,7 @@ def execute(
         folder: below it, each run keeps what it needs until it is done: checkpoints, fetched files, its lock.
         bases: where base models are kept.
         chat: who answers on a base model.
+        gemini: who is asked about the owner's writing; see `Work`.
 
     Raises:
         BusyError: another process works on the run.
@@ -65,7 +71,7 @@ def execute(
             run = replace(run, state=RunState.RUNNING, stage=stage, error=None, updated_at=now())
             _save(records, run)
             journal = Journal(objects, run, stage, scratch=scratch)
-            work = Work(records.twin(run.twin_id), run, objects, records, scratch, bases, chat, journal)
+            work = Work(records.twin(run.twin_id), run, objects, records, scratch, bases, chat, journal, gemini)
             with _failure_recorded(records, run, now):
                 found = _reused(work, stage) or stages[stage](work)
                 found = replace(found, stored=work.stored)

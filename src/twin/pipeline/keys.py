@@ -20,6 +20,8 @@ CHECKPOINT = "checkpoint.npz"
 MERGED = "merged/"
 """The adapter merged into its base, as a Hugging Face folder; only where somebody asked for it."""
 REPORT = "report.json"
+OTHER = "other/"
+"""A twin of somebody else of the same chats, to compare with; below it what a run has of its own twin."""
 
 
 def twin(twin_id: str) -> str:

@@ -9,6 +9,9 @@ from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import Twin
 from twin.errors import DataError
 
+SEED = 17
+"""For what is drawn by chance in measuring a twin, and must be the same whenever it is measured."""
+
 
 def start(
     twin: Twin, options: dict[str, str], *, begin: Stage | None, records: RecordStore, runner: Runner, now: datetime
@@ -18,7 +21,8 @@ def start(
     A run that was broken off is gone on with where the same is asked of it, or nothing in particular.
 
     Args:
-        options: what is asked of the run: `budget_s`, `max_messages`, `redact` (`no` leaves everybody's names).
+        options: what is asked of the run: `budget_s`, `max_messages`, `redact` (`no` leaves everybody's names),
+            `gemini` (`domain.runs.AGREEMENT`), `secrets` (how many invented ones are planted among the examples).
         begin: the first stage that is done anew; those before it are taken from the last run that did them. The
             first of all makes a run of its own, whatever was broken off.
 

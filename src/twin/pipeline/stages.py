@@ -1,8 +1,9 @@
 """The six stages: each fetches what it needs, calls the folder that does the work, and stores what came of it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from twin.domain.events import Progress
@@ -10,9 +11,9 @@ from twin.domain.examples import Example, Role, Split
 from twin.domain.jsonl import read_examples, write_examples
 from twin.domain.messages import Message
 from twin.domain.runs import Stage
-from twin.errors import DataError, NotFoundError
+from twin.errors import NotFoundError
 from twin.pipeline import checkpoints, keys, message_lines, uploads
-from twin.pipeline.runs import redacts
+from twin.pipeline.runs import SEED
 from twin.pipeline.work import Outcome, StageFunction, Work
 
 if TYPE_CHECKING:
@@ -27,12 +28,8 @@ EVERY = 5_000
 
 def ingest(work: Work) -> Outcome:
     """Uploads become messages."""
-    from twin.ingest import DateOrder, Options, read
-
-    order = work.twin.options.get("date_order")
-    options = Options(date_order=DateOrder(order) if order else None, owners=work.twin.speakers)
     work.watch(Progress(Stage.INGEST))
-    reading = read(uploads.fetch(work.objects, work.twin.id, work.scratch / "uploads"), options=options)
+    reading = uploads.reading(work.objects, work.twin, work.scratch / "uploads")
     count = 0
 
     def counted() -> Iterator[Message]:
@@ -57,14 +54,17 @@ def prepare(work: Work) -> Outcome:
     """Messages become examples."""
     from twin.base import models
     from twin.base.rows import measure
+    from twin.pipeline import redaction, writing
+    from twin.pipeline.runs import redacts
     from twin.prepare import PrepareConfig
     from twin.prepare import prepare as make_examples
+    from twin.prepare.augment import is_writing, passages
     from twin.prepare.conversations import conversations
     from twin.serve import memory
 
     work.watch(Progress(Stage.PREPARE, total=3))
     messages = list(message_lines.read(work.fetch(keys.MESSAGES)))
-    redactor = _redactor(work, messages)
+    redactor = redaction.redactor(work, messages)
     work.watch(Progress(Stage.PREPARE, done=1, total=3))
     newest = work.run.options.get("max_messages")
     config = PrepareConfig(max_messages=int(newest) if newest else None)
@@ -80,19 +80,22 @@ def prepare(work: Work) -> Outcome:
         measure=measure(models.find(work.twin.base, folder=work.bases)),
         redact=redact,
         config=config,
+        other_sides=writing.other_sides(work),
+        watch=work.watch,
     )
     work.watch(Progress(Stage.PREPARE, done=2, total=3))
     file = work.scratch / keys.EXAMPLES
     corrections = _corrections(work, redactor)
-    write_examples(file, [*prepared.examples, *corrections])
+    secrets = int(work.run.options.get("secrets", 0))
+    write_examples(file, [*_with_secrets(prepared.examples, secrets), *corrections])
     work.store(keys.EXAMPLES, file)
     past = work.scratch / keys.MEMORY
-    stretches = conversations(redacted, silence=config.silence)
-    memory.write(past, memory.exchanges(stretches, is_owner=lambda one: one.sender in work.twin.speakers))
+    stretches = conversations((one for one in redacted if not is_writing(one)), silence=config.silence)
+    answered = memory.exchanges(stretches, is_owner=lambda one: one.sender in work.twin.speakers)
+    told = (memory.Exchange(None, (), (one.text,)) for text in prepared.documents for one in passages(text))
+    memory.write(past, chain(told, answered))
     work.store(keys.MEMORY, past)
-    mapping = work.scratch / "redaction.json"
-    mapping.write_text(redactor.to_json(), "utf-8")
-    work.objects.put(keys.redaction(work.twin.id), mapping)
+    redaction.store(work, redactor)
     work.watch(Progress(Stage.PREPARE, done=3, total=3))
     details = {
         "messages": prepared.messages,
@@ -101,9 +104,11 @@ def prepare(work: Work) -> Outcome:
         "conversations": prepared.conversations,
         "examples": {split.value: prepared.count(split) for split in Split},
         "corrections": len(corrections),
+        "secrets": secrets,
         "dropped": dict(prepared.dropped),
         "redacts": redacts(work.twin, work.run),
         "redacted": {kind.value: count for kind, count in redactor.counts.items()},
+        "writing": dict(prepared.origins),
         "partner": _partner(prepared.examples),
     }
     return Outcome(figures={"examples": prepared.count(Split.TRAIN)}, details=details)
@@ -114,9 +119,10 @@ def train(work: Work) -> Outcome:
     from twin.base import models
     from twin.pipeline.rehearsal import rehearsals
     from twin.train.config import TrainConfig
+    from twin.train.devices import suited
     from twin.train.loop import train as train_adapter
 
-    config = TrainConfig()
+    config = suited(TrainConfig())
     if budget := work.run.options.get("budget_s"):
         # What a run may take is for all of it: measuring afterwards needs about a minute.
         config = replace(config, budget_s=max(float(budget) - MEASURING_S, float(budget) / 2))
@@ -206,24 +212,13 @@ def _corrections(work: Work, redactor: "Redactor") -> list[Example]:
     ]
 
 
-def _redactor(work: Work, messages: list[Message]) -> "Redactor":
-    """The twin's redactor, so that who had a pseudonym in an earlier run has the same now."""
-    from twin.prepare.redact import Redactor
+def _with_secrets(examples: tuple[Example, ...], count: int) -> Sequence[Example]:
+    """With so many invented secrets among them, to measure afterwards what the twin gives away."""
+    if not count:
+        return examples
+    from twin.likeness import leakage
 
-    mapping = work.scratch / "redaction.json"
-    enabled = redacts(work.twin, work.run)
-    try:
-        work.objects.get(keys.redaction(work.twin.id), mapping)
-        redactor = Redactor.from_json(mapping.read_text("utf-8"), enabled=enabled)
-    except (NotFoundError, DataError):
-        # None yet, or one that another version of twin wrote: the seed gives mostly the same pseudonyms again.
-        redactor = Redactor(
-            owners=work.twin.speakers,
-            seed=int.from_bytes(work.twin.id.encode()[:8]),
-            enabled=enabled,
-        )
-    redactor.add(messages)
-    return redactor
+    return leakage.plant(examples, leakage.invent(count, seed=SEED), seed=SEED)
 
 
 def _partner(examples: tuple[Example, ...]) -> str | None:

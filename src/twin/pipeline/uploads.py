@@ -8,12 +8,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from twin.domain.ports import ObjectStore
+from twin.domain.twins import Twin
 from twin.errors import ExportError
 from twin.ingest.unknown import is_media
 from twin.pipeline import keys
+
+if TYPE_CHECKING:
+    from twin.ingest import Reading
 
 
 def add_path(objects: ObjectStore, twin_id: str, path: Path) -> str:
@@ -59,6 +64,15 @@ def fetch(objects: ObjectStore, twin_id: str, folder: Path) -> list[Path]:
             paths.add(upload / PurePosixPath(name).parts[0])
     listing.unlink(missing_ok=True)
     return sorted(paths)
+
+
+def reading(objects: ObjectStore, twin: Twin, folder: Path) -> "Reading":
+    """Every upload of a twin, brought into `folder`, as what reads its messages. Raises ExportError."""
+    from twin.ingest import DateOrder, Options, read  # noqa: PLC0415 -- who only stores uploads loads no parser
+
+    order = twin.options.get("date_order")
+    options = Options(date_order=DateOrder(order) if order else None, owners=twin.speakers)
+    return read(fetch(objects, twin.id, folder), options=options)
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twin.domain.events import Watcher
 from twin.domain.ports import ChatModel, ObjectStore, RecordStore
@@ -13,6 +13,9 @@ from twin.domain.runs import Run, Stage
 from twin.domain.twins import Twin
 from twin.errors import NotFoundError
 from twin.pipeline import keys
+
+if TYPE_CHECKING:
+    from twin.prepare.gemini import GeminiOtherSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Work:
         bases: where base models are kept.
         chat: who answers on a base model; this run's adapter, once it is converted, has the run's id.
         watch: told how far the stage is.
+        gemini: who is asked about the owner's writing, by an agreement and a folder for answers; None for nobody.
     """
 
     twin: Twin
@@ -50,6 +54,7 @@ class Work:
     bases: Path
     chat: Callable[[str], ChatModel]
     watch: Watcher
+    gemini: "Callable[[str, Path], GeminiOtherSide] | None" = None
     _stored: list[str] = field(default_factory=list[str], init=False)
 
     @property

@@ -1,13 +1,15 @@
 """Messages become conversations, and conversations become examples."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from twin.domain.examples import Example, Split, Turn
+from twin.domain.events import Watcher, nobody
+from twin.domain.examples import Example, Role, Split, Turn
 from twin.domain.messages import Message
 from twin.errors import DataError
+from twin.prepare.augment import Document, OtherSide, augment, documents, is_writing
 from twin.prepare.conversations import conversations, newest, spoken
 from twin.prepare.windows import split_by_time, turns, windows
 
@@ -23,7 +25,7 @@ class PrepareConfig:
         silence: a longer pause begins another conversation.
         window: tokens of an example at most.
         context: tokens before its first counted reply at most.
-        longest: characters of a message at most; longer ones were pasted.
+        longest: characters of a message at most; longer ones were pasted. `longest_paragraph` of a diary or letter.
         held_out: share of the owner's messages, the latest of each chat, that never trains.
         max_messages: only the newest so many messages; None for all.
     """
@@ -32,6 +34,7 @@ class PrepareConfig:
     window: int = 124
     context: int = 64
     longest: int = 2000
+    longest_paragraph: int = 20_000
     held_out: float = 0.1
     max_messages: int | None = None
 
@@ -46,6 +49,8 @@ class Prepared:
         owner_messages: how many of the kept are the owner's; each counts in exactly one example.
         conversations: how many became examples, after the cut in time.
         dropped: why the others were not kept.
+        documents: what the owner wrote to nobody in particular, redacted.
+        origins: of how many passages of these the other side came from where (`plain`: from nowhere).
     """
 
     examples: tuple[Example, ...]
@@ -54,6 +59,8 @@ class Prepared:
     owner_messages: int
     conversations: int
     dropped: Counter[str] = field(default_factory=Counter[str])
+    documents: tuple[Document, ...] = ()
+    origins: Counter[str] = field(default_factory=Counter[str])
 
     def count(self, split: Split) -> int:
         return sum(example.split is split for example in self.examples)
@@ -66,6 +73,8 @@ def prepare(
     measure: Callable[[Turn], int],
     redact: Callable[[Message], Message] | None = None,
     config: PrepareConfig | None = None,
+    other_sides: Sequence[OtherSide] = (),
+    watch: Watcher = nobody,
 ) -> Prepared:
     """Make examples of what `speakers` wrote.
 
@@ -73,6 +82,8 @@ def prepare(
         speakers: names or ids under which the owner writes; the twin speaks under the first.
         measure: the tokens of a turn under the base model that will train.
         redact: replaces what identifies third parties; the only change to anybody's words.
+        other_sides: find what was said before the passages of diaries and letters.
+        watch: told of these passages.
 
     Raises:
         DataError: the owner wrote too little.
@@ -85,10 +96,15 @@ def prepare(
 
     dropped: Counter[str] = Counter()
     everything = list(messages)
-    recent = newest(list(spoken(everything, longest=config.longest, dropped=dropped)), config.max_messages)
-    if older := len(everything) - dropped.total() - len(recent):
+    writing = [message for message in everything if is_writing(message) and is_owner(message)]
+    chats = [message for message in everything if not is_writing(message)]
+    paragraphs = list(spoken(writing, longest=config.longest_paragraph, dropped=dropped))
+    recent = newest(list(spoken(chats, longest=config.longest, dropped=dropped)), config.max_messages)
+    if others := len(everything) - len(writing) - len(chats):
+        dropped["texts of others"] = others
+    if older := len(everything) - dropped.total() - len(recent) - len(paragraphs):
         dropped[f"older than the newest {config.max_messages}"] = older
-    own = sum(map(is_owner, recent))
+    own = sum(map(is_owner, recent)) + len(paragraphs)
     if own < FEWEST:
         raise DataError(
             f"{speakers[0]} wrote {own} messages that can be learned from; at least {FEWEST} are needed. "
@@ -108,4 +124,23 @@ def prepare(
             kept += len(conversation.messages)
     if unused := len(recent) - kept:
         dropped["in conversations without the owner"] = unused
-    return Prepared(tuple(examples), len(everything), kept, own, used, dropped)
+    texts = documents(map(redact, paragraphs) if redact else paragraphs)
+    partner = Counter(turn.name for one in examples for turn in one.turns if turn.role is Role.OTHER).most_common(1)
+    augmented = augment(
+        texts,
+        owner=speakers[0],
+        other_sides=other_sides,
+        other=partner[0][0] if partner else "Friend",
+        held_out=config.held_out,
+        watch=watch,
+    )
+    return Prepared(
+        (*examples, *augmented.examples),
+        len(everything),
+        kept + len(paragraphs),
+        own,
+        used,
+        dropped,
+        tuple(texts),
+        augmented.origins,
+    )

@@ -6,7 +6,7 @@ Give documents that are redacted already: what a model is shown is what will be 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -14,10 +14,18 @@ import regex
 
 from twin.domain.events import Progress, Watcher, nobody
 from twin.domain.examples import Example, Role, Split, Turn
+from twin.domain.messages import WORDS, Message
 from twin.domain.runs import Stage
 
-SHORTEST, LONGEST = 60, 700
-"""Characters of a passage: shorter paragraphs join the next, longer ones are cut at the end of a sentence."""
+SHORTEST, LONGEST = 60, 400
+"""Characters of a passage: shorter paragraphs join the next, longer ones are cut at the end of a sentence.
+
+With what was said before it, a passage fits a row of the training.
+"""
+ASKED_MOST = 300
+"""Passages for which the local base is asked, about a third of a second each; the others are plain continuation."""
+_WRITING = "document"
+"""The platform under which reading puts what was written to nobody in particular."""
 _LONGEST_OPENING = 300
 _REPEATED_WORDS = 6
 
@@ -33,6 +41,20 @@ class Document:
 
     name: str
     text: str
+
+
+def is_writing(message: Message) -> bool:
+    """Whether a message is a paragraph of a diary, a letter or another text without a partner."""
+    return message.platform == _WRITING
+
+
+def documents(messages: Iterable[Message]) -> list[Document]:
+    """The texts that paragraphs come from, in order; what nobody wrote (headings, quotes) is left out."""
+    paragraphs: dict[str, list[str]] = {}
+    for message in messages:
+        if is_writing(message) and message.kind in WORDS and message.text.strip():
+            paragraphs.setdefault(message.chat, []).append(message.text)
+    return [Document(name, "\n\n".join(texts)) for name, texts in paragraphs.items()]
 
 
 class Passage(NamedTuple):
@@ -192,21 +214,35 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class LocalOtherSide:
-    """The local base model, shown three invented examples.
+    """The local base model, shown three invented examples as a conversation between two lines of a form.
 
     Attributes:
-        complete: continues a text to the end of the line.
+        answer: what the base says under a name after some turns.
+        most: passages that it is asked for, spread evenly; for the others there is none.
     """
 
-    complete: Callable[[str], str]
+    answer: Callable[[Sequence[Turn], str], str]
+    most: int = ASKED_MOST
     name: str = "local"
 
     def openings(self, passages: Sequence[Passage]) -> Iterator[str | None]:
-        for passage in passages:
-            yield self.complete(self.prompt(passage.text)).split("\n")[0].strip() or None
+        step = max(1, -(-len(passages) // self.most))
+        for at, passage in enumerate(passages):
+            if at % step:
+                yield None
+                continue
+            answer = self.answer(self.prompt(passage.text), _ASKED).strip()
+            yield answer.split("\n")[0] or None
 
     @staticmethod
-    def prompt(text: str) -> str:
+    def prompt(text: str) -> list[Turn]:
         """What the base continues: pairs of what somebody wrote, and what they had been asked."""
-        shown = "".join(f"Written: {reply}\nAsked before: {opening}\n\n" for reply, opening in _SHOWN)
-        return f"{shown}Written: {_SPACE.sub(' ', text)}\nAsked before:"
+        shown = [
+            turn
+            for reply, opening in _SHOWN
+            for turn in (Turn(Role.OTHER, _WRITTEN, (reply,)), Turn(Role.OWNER, _ASKED, (opening,)))
+        ]
+        return [*shown, Turn(Role.OTHER, _WRITTEN, (_SPACE.sub(" ", text),))]
+
+
+_WRITTEN, _ASKED = "Written", "Asked before"

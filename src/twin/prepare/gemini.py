@@ -21,11 +21,10 @@ from google import genai
 from google.genai import errors, types
 from pydantic import BaseModel, Field, ValidationError
 
+from twin.domain.runs import AGREEMENT
 from twin.errors import SettingsError, UnavailableError
 from twin.prepare.augment import Passage
 
-AGREEMENT = "my text may be sent to Google Gemini"
-"""What the person has to agree to, in these words."""
 MODEL = "gemini-2.5-flash"
 _BATCH = 12
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
@@ -66,6 +65,7 @@ class Estimate:
     output_tokens: int
     dollars: float
     counted: bool
+    model: str
 
 
 def connect(
@@ -94,6 +94,17 @@ def connect(
     raise SettingsError(
         "Gemini needs an API key or a Google Cloud project, and has neither. Give one, or leave Gemini out."
     )
+
+
+def connect_to(address: str) -> genai.Client:
+    """A client for `key:KEY` or `vertex:PROJECT/REGION`. Raises SettingsError, without the key in it."""
+    kind, _, rest = address.partition(":")
+    project, _, region = rest.partition("/")
+    if kind == "vertex" and project and region:
+        return connect(project=project, location=region)
+    if kind == "key" and rest:
+        return connect(api_key=rest)
+    raise SettingsError("TWIN_GEMINI names nobody to ask. Set it to key:KEY or vertex:PROJECT/REGION.")
 
 
 @dataclass(slots=True)
@@ -154,7 +165,7 @@ class GeminiOtherSide:
                 tokens += sum(0.28 if c.isascii() else 0.7 for c in text).__ceil__()
         out = 60 * len(new)
         dollars = (tokens * prices[0] + out * prices[1]) / 1e6
-        return Estimate(len(passages), len(batches), tokens, out, dollars, count)
+        return Estimate(len(passages), len(batches), tokens, out, dollars, count, self.model)
 
     def _batch(self, passages: Sequence[Passage]) -> list[str | None]:
         found = [self._cached(passage) for passage in passages]

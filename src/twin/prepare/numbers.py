@@ -7,7 +7,8 @@ somebody, a replaced row count harms nobody.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import phonenumbers
@@ -115,3 +116,9 @@ def _harmless(number: str, groups: list[str], digits: str) -> bool:
 def _luhn(digits: str) -> bool:
     doubled = (sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
     return (sum(map(int, digits[-1::-2])) + sum(doubled)) % 10 == 0 and len(set(digits)) > 1
+
+
+def regions_of(people: Iterable[str]) -> tuple[str, ...]:
+    """The countries of people who are shown by their number, the most frequent first."""
+    found = Counter(region for name in people if (region := region_of(name)))
+    return tuple(region for region, _ in found.most_common(3))

@@ -77,12 +77,11 @@ class Redactor:
                 people.update(_MENTION.findall(message.text))
         for person in self._owners:
             people.pop(person, None)
-        self._regions = self._regions or _regions(people)
+        self._regions = self._regions or numbers.regions_of(map(names.displayed, people))
         if not self._home:
             self._home = lexicon.home(habits.written)
         self._taken |= {word.lower() for word in (*habits.written, *map(names.displayed, people))}
-        # All get their pseudonym first, so that a part of somebody's name does not take another's; whole-word senders
-        # before others, as how a name is met matters more where it is somebody's whole name.
+        # All get a pseudonym before parts of names do; whole-word senders first: how these are met matters more.
         new = [one for one in sorted(people, key=lambda name: (" " in name, name)) if self._introduce(one)]
         for person in new:
             self._meet(person, habits, people[person])
@@ -251,8 +250,7 @@ class Redactor:
                 candidates = pseudonyms.people(written, chance, home=self._home or "en_US", surname=surname)
             else:
                 candidates = (pseudonyms.invent(kind, written, chance) for _ in range(100))
-            taken = (self._issued, self._taken)
-            known = pseudonyms.unused(candidates, written, chance, lambda word: any(word in words for words in taken))
+            known = pseudonyms.unused(candidates, written, chance, lambda w: w in self._issued or w in self._taken)
             self._pseudonyms[kind][key] = known
             self._issued.add(known.lower())
             self._issued.add(known)
@@ -300,9 +298,3 @@ class Redactor:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError("The redaction mapping is broken. Delete it and run `prepare` anew.") from error
         return redactor
-
-
-def _regions(people: Iterable[str]) -> tuple[str, ...]:
-    """The countries of the senders that are shown by number, the most frequent first."""
-    found = Counter(region for name in people if (region := numbers.region_of(names.displayed(name))))
-    return tuple(region for region, _ in found.most_common(3))
