@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help docs setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve bench bench-train bench-choices bench-peers
+.PHONY: help docs dist dist-check setup demo test test-browser lint types bench-parse fuzz-parse lock clean bench-serve bench bench-train bench-choices bench-peers
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,24 @@ docs: $(DOCS)/stamp ## Build the documentation site into .cache/site; broken lin
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=src $(DOCS)/bin/mkdocs build --strict --quiet
 	@echo "The site is in .cache/site/index.html"
 
+DIST := .venv-dist
+$(DIST)/stamp: requirements/dist.txt
+	@test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
+	@$(subst $(BIN),$(DIST)/bin,$(PIP_INSTALL)) -r requirements/dist.txt
+	@touch $@
+
+dist: $(DIST)/stamp ## Build the wheel and the source archive, with their version from git's tags
+	@rm -rf dist
+	@$(DIST)/bin/python -m build --no-isolation --outdir dist .
+	@$(DIST)/bin/twine check --strict dist/*
+
+dist-check: dist ## Install the wheel as a person would, in a fresh environment, and start it
+	@$(PYTHON) -m venv --clear .cache/dist
+	@$(subst $(BIN),.cache/dist/bin,$(PIP_INSTALL)) -r requirements/run.txt
+	@.cache/dist/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	@cd / && TWIN_HOME=$$(mktemp -d) $(CURDIR)/.cache/dist/bin/twin
+	@.cache/dist/bin/twin --help > /dev/null && .cache/dist/bin/twin --version
+
 bench-serve: $(VENV)/dev.stamp ## Decode speed, time to first word, memory and publishing of twins
 	@PYTHONPATH=. $(BIN)/python bench/serve.py $(ARGS)
 
@@ -106,7 +124,7 @@ lock: ## Resolve the lock files anew (needs uv)
 	$(LOCK) $(EXTRAS) --group build -o requirements/run.txt
 	$(LOCK) $(EXTRAS) --group build --group lint --group test -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) requirements/oracles.in --extra train --extra chat --extra base -c requirements/dev.txt -o requirements/oracles.txt
-	$(subst pyproject.toml,requirements/docs.in,$(LOCK)) -c requirements/dev.txt -o requirements/docs.txt
+	for name in docs dist; do $(subst pyproject.toml,requirements/$$name.in,$(LOCK)) -c requirements/dev.txt -o requirements/$$name.txt || exit 1; done
 	echo 'trl>=1.16' | $(subst pyproject.toml,-,$(LOCK)) -c requirements/oracles.txt -o requirements/peers.txt
 
 include checks.mk
