@@ -72,12 +72,13 @@ def evaluate(work: Work, extent: Extent, *, other_s: float = 0) -> Report:
     speaker = work.twin.speakers[0]
     untouched = Model(scores(scorer, None), replies(answers, base, None, speaker))
     training = [example for example in examples if example.split is Split.TRAIN]
+    planted = int(work.run.options.get("secrets", 0))
     subjects = Subjects(
         base=untouched,
         twin=Model(scores(scorer, trained), replies(answers, base, work.run.id, speaker)),
         few_shot=shown(scorer, untouched, training) if extent.compared else None,
         other_twin=others and Model(scores(scorer, others.adapter), replies(answers, base, others.id, others.speaker)),
-        secrets=secrets(scorer, trained, training, int(work.run.options.get("secrets", 0))),
+        secrets=secrets(scorer, trained, training, planted if extent.compared else 0),
         identifiers=lambda text: len(identifiers.find(text)),
         known=_third_parties(work),
     )
