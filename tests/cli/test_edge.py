@@ -153,6 +153,7 @@ def test_what_scripts_read(twin: Twin, chat: Path) -> None:
     status = json.loads(twin("status", "me", "--json").out)
     assert status == {**made, "runs": []}
     assert json.loads(twin("delete", "me", "--json").out) == {"files": 2}
+    assert "give --once" in twin("chat", "me", "--json").err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -43,6 +43,8 @@ def chat(
     """Talk with the twin NAME."""
     from twin.domain.ports import Sampling
 
+    if as_json and once is None:
+        raise click.UsageError("--json prints one reply: give --once TEXT too.")
     sampling = Sampling(seed=seed)
     if temperature is not None:
         sampling = replace(sampling, temperature=temperature)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.run import Duration
 
@@ -21,7 +22,7 @@ OTHER_S = 240.0
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option("--full", is_flag=True, help="Measure everything anew; it says first how long this takes.")
 @click.option("--replies", type=click.IntRange(20, 10_000), help="With --full: replies drawn of the twin (1000).")
 @click.option(

@@ -1,16 +1,20 @@
 """`twin run`: all stages of a twin's training."""
 
+import json
 import re
 import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.stage import STAGES
 from twin.domain.runs import AGREEMENT
@@ -35,7 +39,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @click.option(
     "--from", "begin", type=click.Choice(STAGES), help="Begin at this stage, with what the last run did before it."
 )
@@ -57,6 +61,7 @@ class Duration(click.ParamType[float]):
     help="Plant so many invented secrets in the training (30 tell enough), so that `twin report --full` can measure "
     "what the twin gives away.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print how the run ended, and its figures, as JSON.")
 @click.option("--dry-run", is_flag=True, help="Say what --gemini would send and what it would cost, and stop.")
 @click.pass_obj
 def run(
@@ -70,6 +75,7 @@ def run(
     gemini: str | None,
     plant_secrets: int | None,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Train the twin NAME. Stopped with Ctrl-C, or broken off, the same command goes on where it was."""
     options: dict[str, str] = {}
@@ -94,8 +100,11 @@ def run(
         _tell_cost(invocation, twin, options)
     if dry_run:
         return
-    train(invocation, twin, options, begin=begin)
-    click.echo(f"Now talk with it: twin chat {name}")
+    done = train(invocation, twin, options, begin=begin, summed=not as_json)
+    if as_json:
+        click.echo(json.dumps(asdict(done), ensure_ascii=False, indent=2, default=str))
+    else:
+        click.echo(f"Now talk with it: twin chat {quote(name)}")
 
 
 def _tell_cost(invocation: Invocation, twin: "Twin", options: dict[str, str]) -> None:
@@ -116,8 +125,10 @@ def _tell_cost(invocation: Invocation, twin: "Twin", options: dict[str, str]) ->
     )
 
 
-def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begin: str | None = None) -> "Run":
-    """Start or go on with a run, show it until it is over, and sum it up. Raises TwinError where it failed."""
+def train(
+    invocation: Invocation, twin: "Twin", options: dict[str, str], *, begin: str | None = None, summed: bool = True
+) -> "Run":
+    """Start or go on with a run, show it until it is over, and sum it up if wanted. Raises TwinError where it failed."""
     from twin.base import models
     from twin.cli.summary import summary
     from twin.cli.watch import show
@@ -155,7 +166,8 @@ def train(invocation: Invocation, twin: "Twin", options: dict[str, str], *, begi
         raise DataError(run.error or "The run failed.")
     if run.state is RunState.CANCELLED:
         raise DataError(f"The run was stopped. `twin run {twin.name}` goes on with it.")
-    summary(invocation, run)
+    if summed:
+        summary(invocation, run)
     return run
 
 
