@@ -36,7 +36,7 @@ def say(page: Page, text: str) -> Locator:
     page.keyboard.press("Enter")
     expect(replies).to_have_count(before + 1)
     expect(page.locator("#coming")).to_be_hidden()
-    return replies.last
+    return replies.nth(before)
 
 
 def bubbles(row: Locator) -> list[str]:
