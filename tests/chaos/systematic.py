@@ -127,7 +127,8 @@ def run(systematic: Systematic, *, seconds: float | None, seed: int, told: Calla
             break
         counts["faults"] += 1
         counts[trial.stage] += 1
-        if problem := systematic.problem(trial):
+        # Twice: a fault at the N-th operation comes back, a reply that was drawn while the machine stood still does not.
+        if systematic.problem(trial) and (problem := systematic.problem(trial)):
             counts["lost"] += 1
             told(f"{trial.stage}, operation {trial.at}, {trial.fault.name}, error {trial.error}: {problem}")
     return counts

@@ -19,7 +19,7 @@ def parsers(data: bytes) -> None:
     """One file: its path in the first line, then its content."""
     source = Source(data)
     path = PurePosixPath(source.line().decode("utf-8", "replace").replace("\0", "_") or "chat.txt")
-    parts = [part[:60] for part in path.parts if part not in {"/", "..", "."}][-3:] or ["chat.txt"]
+    parts = [part[:60] for part in path.parts if part.strip("./")][-3:] or ["chat.txt"]
     _read({"/".join(parts): source.rest()})
 
 
