@@ -110,7 +110,7 @@ def test_what_a_twin_had_deployed_is_deleted_and_the_shared_server_stays(
 def test_faults_make_nothing_twice(server: serving_server.ServingServer, fault: Any) -> None:
     """Whichever request they meet."""
     with faulty.before(server.url) as proxy:
-        serving = connected(proxy.url, deadline_s=8 if fault == "hang" else 24)
+        serving = connected(proxy.url)
         serving.publish(RUN, ADAPTER)
         requests, whole = len(proxy.seen), server.deployments
         for at in range(requests) if fault != "hang" else (0, requests // 2):
