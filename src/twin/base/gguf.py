@@ -24,6 +24,22 @@ _STRING, _ARRAY = 8, 9
 # GGUF metadata value types that are plain numbers: struct code by type number.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _CHUNK_ROWS = 8192
+# Modules of a decoder layer: their name in Hugging Face's format and in GGUF's.
+MODULES = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "post_attention_norm",
+    "pre_feedforward_layernorm": "ffn_norm",
+    "post_feedforward_layernorm": "post_ffw_norm",
+}
 
 Floats = npt.NDArray[np.float32]
 
@@ -91,6 +107,11 @@ class GGUF:
         if tensor.kind == gguf.GGMLQuantizationType.F16:
             return data.view(np.float16).reshape(tensor.shape)
         return data.reshape(*tensor.shape[:-1], -1)
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read; it can be read again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def _read_header(self) -> None:
         self._at = 0

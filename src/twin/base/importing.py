@@ -16,25 +16,9 @@ import gguf
 import numpy as np
 from sentencepiece import sentencepiece_model_pb2
 
-from twin.base.gguf import Floats
+from twin.base.gguf import MODULES, Floats
 from twin.errors import ModelError, SettingsError
 
-# Modules of a decoder layer: their name in Hugging Face's format and in GGUF's.
-MODULES = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "self_attn.q_norm": "attn_q_norm",
-    "self_attn.k_norm": "attn_k_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "post_attention_norm",
-    "pre_feedforward_layernorm": "ffn_norm",
-    "post_feedforward_layernorm": "post_ffw_norm",
-}
 # Control tokens that SentencePiece models of Gemma hold as ordinary user-defined pieces.
 _MARKS = ("<start_of_turn>", "<end_of_turn>")
 _TEMPLATE = (

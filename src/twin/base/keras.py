@@ -8,6 +8,9 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# On processors, compute in the order that needs least memory. The other order computes what rematerialisation saves
+# long before it is needed, and so keeps it: 830 MB instead of 430 for a step of 512 tokens, in no less time.
+os.environ["XLA_FLAGS"] = "--xla_cpu_enable_concurrency_optimized_scheduler=false " + os.environ.get("XLA_FLAGS", "")
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +20,7 @@ import keras
 import keras_hub
 import numpy as np
 
-from twin.base.gguf import GGUF, Floats
+from twin.base.gguf import GGUF, MODULES, Floats
 from twin.base.models import Base
 from twin.errors import ModelError
 
@@ -42,8 +45,13 @@ def load(base: Base, *, dtype: str = "float32") -> Any:
     with keras.StatelessScope():
         backbone = keras_hub.models.Gemma3Backbone(**backbone_config(model), dtype=dtype)
         with ThreadPoolExecutor(2) as pool:
-            for variable, values in pool.map(lambda pair: (pair[0], pair[1]()), _weights(model, backbone)):
+            # As tensors at once: a second copy of all weights would be the most memory that training ever needs.
+            made = pool.map(
+                lambda pair: (pair[0], keras.ops.convert_to_tensor(pair[1](), dtype)), _weights(model, backbone)
+            )
+            for variable, values in made:
                 variable._initializer = _constant(values)
+    model.let_go()
     return backbone
 
 
@@ -79,16 +87,16 @@ def linears(backbone: Any, *, first: int = 0) -> Iterator[Linear]:
         if index < first:
             continue
         attention = block.attention
-        for name, gguf_name, layer in (
-            ("self_attn.q_proj", "attn_q", attention.query_dense),
-            ("self_attn.k_proj", "attn_k", attention.key_dense),
-            ("self_attn.v_proj", "attn_v", attention.value_dense),
-            ("self_attn.o_proj", "attn_output", attention.output_dense),
-            ("mlp.gate_proj", "ffn_gate", block.gating_ffw),
-            ("mlp.up_proj", "ffn_up", block.gating_ffw_2),
-            ("mlp.down_proj", "ffn_down", block.ffw_linear),
+        for name, layer in (
+            ("self_attn.q_proj", attention.query_dense),
+            ("self_attn.k_proj", attention.key_dense),
+            ("self_attn.v_proj", attention.value_dense),
+            ("self_attn.o_proj", attention.output_dense),
+            ("mlp.gate_proj", block.gating_ffw),
+            ("mlp.up_proj", block.gating_ffw_2),
+            ("mlp.down_proj", block.ffw_linear),
         ):
-            yield Linear(f"model.layers.{index}.{name}", f"blk.{index}.{gguf_name}", layer)
+            yield Linear(f"model.layers.{index}.{name}", f"blk.{index}.{MODULES[name]}", layer)
 
 
 def to_kernel(matrix: Floats, shape: tuple[int, ...]) -> Floats:
@@ -113,11 +121,11 @@ def to_matrix(kernel: Floats, *, output: bool) -> Floats:
     return kernel.transpose(0, 2, 1).reshape(-1, kernel.shape[1])
 
 
-def _constant(values: Floats) -> Any:
+def _constant(values: Any) -> Any:
     def initializer(shape: tuple[int, ...], dtype: str) -> Any:
-        if values.shape != tuple(shape):
+        if tuple(values.shape) != tuple(shape):
             raise ModelError(f"A weight has shape {values.shape}, expected {tuple(shape)}. The base file is not sound.")
-        return keras.ops.convert_to_tensor(values, dtype)
+        return keras.ops.cast(values, dtype)
 
     return initializer
 

@@ -44,12 +44,8 @@ class Segment:
 
 
 def escape(message: str) -> str:
-    """A message on the lines of a template. `unescape` is its inverse."""
+    """A message on the lines of a template."""
     return message.replace("\n", "\n ")
-
-
-def unescape(text: str) -> str:
-    return text.replace("\n ", "\n")
 
 
 def encode(segment: Segment, vocabulary: Vocabulary) -> list[int]:

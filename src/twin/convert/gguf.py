@@ -10,18 +10,9 @@ import gguf
 import numpy as np
 
 from twin.base.adapter import LoraAdapter, place
-from twin.base.gguf import GGUF
+from twin.base.gguf import GGUF, MODULES
 from twin.errors import ModelError
 
-_TENSORS = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
 # Eight bits for merged tensors. Measured on Gemma 3 270M against the exact logits: 0.003 nats of divergence, as
 # much as llama.cpp's own arithmetic causes on the untouched base; five bits, the base's own, 0.07.
 _MERGED = gguf.GGMLQuantizationType.Q8_0
@@ -30,7 +21,7 @@ _MERGED = gguf.GGMLQuantizationType.Q8_0
 def tensor_name(name: str) -> str:
     """llama.cpp's name of a weight: `model.layers.3.mlp.up_proj` → `blk.3.ffn_up.weight`."""
     layer, module = place(name)
-    return f"blk.{layer}.{_TENSORS[module]}.weight"
+    return f"blk.{layer}.{MODULES[module]}.weight"
 
 
 def check(adapter: LoraAdapter, base: GGUF) -> None:
