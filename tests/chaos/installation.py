@@ -102,7 +102,8 @@ def left(home: Path, base: Path, stages: list[Stage]) -> dict[str, Any]:
 def other(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     """What differs from what is expected. A training that had to stop for time is another one, and all after it."""
     curve = next((name for name in expected if name.endswith(TRAINED)), None)
-    after: tuple[str, ...] = ()
+    # Replies are drawn from a server that batches what comes together: a slow machine may draw another one.
+    after: tuple[str, ...] = ("report.json",)
     if curve and found.get(curve, {}).get("steps") != expected[curve]["steps"]:
         after = ("/adapter", "report.json", "train.json", "convert.json", "evaluate.json", "figures")
     return [name for name, value in expected.items() if found.get(name) != value and not any(a in name for a in after)]

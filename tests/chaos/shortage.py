@@ -110,7 +110,8 @@ def memory(systematic: Systematic, home: Path) -> str:
                 if ended.status == 0:
                     break
                 tried += 1
-                if run.state is RunState.RUNNING or "fault in twin" in (run.error or ""):
+                # One that was killed outright is begun again by the worker, which says so after the third time.
+                if ended.status == 1 and (run.state is RunState.RUNNING or "fault in twin" in (run.error or "")):
                     return f"with {most} MB more, training ended with: {ended.sentence}; the run says {run.error}"
                 installation.again(home, systematic.base)
         ended = systematic.stages.do(home, systematic.base, stage)
