@@ -154,8 +154,8 @@ def _panel(report: Report) -> str:
     body = "".join(_row(title, [value or "–" for value in values]) for title, values in rows)
     waits = report.answer_s
     words = f"{escape(report.speaker)} answers after {_seconds(waits)}, in the median." if waits is not None else ""
-    table = f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    return _section("How it is written", words, table)
+    rows = f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody>"
+    return _section("How it is written", words, _table("How it is written", rows))
 
 
 def _samples(report: Report) -> str:
@@ -216,7 +216,13 @@ def _account(report: Report) -> str:
     body = "".join(_row(what, [f"{count:,}"]) for what, count in rows)
     words = "Messages, and what of other people was replaced in them by invented names and numbers before training."
     words = words if account.redacted else NOT_REDACTED
-    return _section("What became of the chat", words, f'<div class="scroll"><table><tbody>{body}</tbody></table></div>')
+    table = _table("What became of the chat", f"<tbody>{body}</tbody>")
+    return _section("What became of the chat", words, table)
+
+
+def _table(name: str, rows: str) -> str:
+    """A table that can be scrolled sideways, with the keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}"><table>{rows}</table></div>'
 
 
 def _called(name: str, report: Report) -> str:
