@@ -183,3 +183,21 @@ def test_what_the_system_refuses_is_one_sentence(twin: Twin, monkeypatch: pytest
     ended = twin("parse", chat)
     assert ended.status == 2
     assert ended.err == "twin: No space left on device: /somewhere/file\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("flask_login", "pip install 'twin[web]'"),
+        ("xllamacpp", "pip install 'twin[base,chat,train]'"),
+        ("twin.nothing", "a fault in twin itself"),
+    ],
+)
+def test_an_extra_that_is_missing_is_named(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch, chat: Path, module: str, said: str
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("twin.pipeline.creation.survey", missing)
+    assert said in twin("parse", chat).err

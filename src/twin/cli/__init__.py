@@ -4,6 +4,7 @@ Modules of this folder import libraries inside their functions, so that `twin --
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -95,7 +96,29 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if invocation.debug:
             raise
+        if isinstance(error, ModuleNotFoundError) and (extras := _extras(error.name or "")):
+            click.echo(
+                f"twin: {error.name} is not installed, which this needs: pip install 'twin[{extras}]'.", err=True
+            )
+            sys.exit(2)
         # The text of a library's error may quote a chat, and nobody who uses twin can mend it.
         click.echo(f"twin: a fault in twin itself ({type(error).__name__}). `twin --debug …` shows where.", err=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _extras(module: str) -> str | None:
+    """The extras of twin that bring a module; None where none does."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        lines = requires("twin") or []
+    except PackageNotFoundError:
+        return None
+    package = module.partition(".")[0].replace("_", "-")
+    for line in lines:
+        found = re.match(r"([\w-]+).*\bextra == ['\"](\w+)['\"]", line)
+        if found and found[1] == package:
+            together = "base,chat,train"  # whoever trains wants to talk as well
+            return together if found[2] in together.split(",") else found[2]
+    return None

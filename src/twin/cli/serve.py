@@ -15,10 +15,7 @@ from twin.cli.invocation import Invocation
 @click.pass_obj
 def serve(invocation: Invocation, *, host: str, port: int, worker: bool) -> None:
     """Serve the web app and its API, and train what waits."""
-    try:
-        from twin.web.server import serve as serve_app
-    except ModuleNotFoundError as error:
-        raise _not_installed("web", error) from error
+    from twin.web.server import serve as serve_app
 
     serve_app(
         invocation.platform,
@@ -42,13 +39,9 @@ def bot() -> None:
 @click.pass_obj
 def telegram(invocation: Invocation, *, name: str, owner: int, allow: tuple[str, ...], drafts: bool) -> None:
     """Let the twin NAME answer on Telegram. TWIN_TELEGRAM_TOKEN is the token that BotFather gave."""
+    from twin.bot.bot_api import BotApi
+    from twin.bot.telegram import TelegramBot
     from twin.errors import SettingsError
-
-    try:
-        from twin.bot.bot_api import BotApi
-        from twin.bot.telegram import TelegramBot
-    except ModuleNotFoundError as error:
-        raise _not_installed("bot", error) from error
 
     platform, twin = invocation.platform, invocation.twin(name)
     token = platform.settings.telegram_token
@@ -67,9 +60,3 @@ def telegram(invocation: Invocation, *, name: str, owner: int, allow: tuple[str,
         )
         click.echo(f"{name} is on Telegram. Ctrl-C ends it.", err=True)
         talker.run(threading.Event())
-
-
-def _not_installed(extra: str, error: ModuleNotFoundError) -> Exception:
-    from twin.errors import SettingsError
-
-    return SettingsError(f"{error.name} is not installed, which this needs: pip install 'twin[{extra}]'.")
