@@ -14,7 +14,6 @@ from typing import Any
 from twin.domain.ports import Sampling
 from twin.serve.server import LlamaServer
 
-
 BUCKET = "gs://twin-example/"
 
 
