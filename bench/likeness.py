@@ -222,7 +222,7 @@ def measure(chat: Chat, arguments: argparse.Namespace, bars: Bars) -> Any:
 ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     *((f"loss of the {name}, nats per character", ("loss", key)) for name, key in (
         ("base", "base"), ("base with examples", "few_shot"), ("other's twin", "other_twin"), ("twin", "twin"))),
-    *((f"twin's loss below the {name}'s", ("gain", key)) for name, key in (
+    *((f"twin's loss below: {name}", ("gain", key)) for name, key in (
         ("base", "base"), ("base with examples", "few_shot"), ("other's twin", "other_twin"))),
     ("choice (chance 0.25)", ("choice",)),
     *((f"style of {name}", ("style", key)) for name, key in (

@@ -71,7 +71,7 @@ def wait_for(stream: IO[str] | None, word: str) -> None:
 
 
 def test_1_ctrl_c_stops_cleanly(shell: Shell) -> None:
-    with shell.start("run", "me", "--budget", "10s") as process:
+    with shell.start("run", "me", "--budget", "10s", "--plant-secrets", "2") as process:
         wait_for(process.stderr, "reading the chats")
         children = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
@@ -103,7 +103,7 @@ def test_3_the_same_command_goes_on_and_finishes(shell: Shell) -> None:
     assert "ended by themselves" in out
     run = shell.last_run()
     assert (run["state"], run["stage"], run["error"]) == ("done", "publish", None)
-    assert run["options"] == {"budget_s": "10"}
+    assert run["options"] == {"budget_s": "10", "secrets": "2"}
     assert isinstance(run["figures"], dict)
     assert 0 < run["figures"]["loss_twin"] < run["figures"]["loss_base"]
     status = json.loads(shell.run("status", "me", "--json"))
@@ -125,10 +125,11 @@ def test_4_it_answers(shell: Shell) -> None:
 
 def test_5_later_beginnings_take_what_was_there(shell: Shell) -> None:
     first = shell.last_run()
-    shell.run("run", "me", "--from", "publish")
+    ended = json.loads(shell.run("run", "me", "--from", "publish", "--json"))
     run = shell.last_run()
+    assert ended == run
     assert run["state"] == "done"
-    assert run["options"] == {"budget_s": "10", "from": "publish", "source": first["id"]}
+    assert run["options"] == {"budget_s": "10", "secrets": "2", "from": "publish", "source": first["id"]}
     assert run["figures"] == first["figures"]
     assert json.loads(shell.run("status", "me", "--json"))["run_id"] == run["id"]
 
@@ -142,6 +143,26 @@ def test_5_it_was_measured(shell: Shell) -> None:
     assert report["curve"]
     assert "<html" in (shell.folder / "report.html").read_text("utf-8")
     assert "Learned" in shell.run("report", "me")
+
+
+def test_5_everything_is_measured_where_that_is_asked_for(shell: Shell) -> None:
+    asked = ("report", "me", "--full", "--replies", "20", "--other-budget", "5s", "--json")
+    with shell.start(*asked) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "minutes on two cores" in err
+    assert err.index("minutes on two cores") < err.index("Training a twin of somebody else")
+    report = json.loads(out)
+    assert report["full"]
+    assert {name for name, figure in report["loss"].items() if figure} == {"base", "few_shot", "twin", "other_twin"}
+    assert report["specificity"] == report["gain"]["other_twin"]
+    assert report["choice"]["n"] > 0
+    assert report["replies"] == 20
+    assert len(report["secrets"]) == 2
+    assert report["leakage"]["n"] == 2
+    assert set(report["panels"]) == {"person", "base", "few_shot", "twin", "other_twin"}
+    again = shell.run("report", "me", "--json")
+    assert json.loads(again) == report, "it is kept"
 
 
 def test_6_other_programs_can_have_it(shell: Shell) -> None:
