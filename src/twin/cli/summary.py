@@ -64,6 +64,8 @@ def _learned(out: "Console", trained: Outcome) -> None:
 
 def _alike(out: "Console", figures: dict[str, float]) -> None:
     if figures:
+        if "gain" in figures:
+            out.print(f"Over all that was held out, the twin's loss is {figures['gain']:.0%} lower than the base's.")
         out.print(
             f"Of {figures['replies']:.0f} sample replies {figures.get('ended', 0):.0%} ended by themselves, and "
             f"{figures['foreign']:.0f} held a letter of a script that you never use. More: twin report"

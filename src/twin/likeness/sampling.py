@@ -10,7 +10,6 @@ from twin.likeness import languages
 from twin.likeness.figures import Figure, share
 from twin.likeness.models import Reply, Sampled
 
-
 AT_ONCE = 4
 """Replies that are drawn at once: one pass over the weights serves them all."""
 

@@ -42,7 +42,7 @@ class TrainConfig:
     patience: int = 3
     evaluations: int = 4
     held_out: int = 24
-    budget_s: float | None = 360.0
+    budget_s: float | None = 320.0
     seed: int = 17
     dtype: str = "float32"
     remat: bool = True
