@@ -24,7 +24,7 @@ def test_no_page_asks_anybody_else(looker: Looker) -> None:
     looker.page.on("request", lambda request: asked.add(request.url))
     for path in ("/", "/signup", "/privacy"):
         looker.open(path)
-    assert len(asked) > 5
+    assert len(asked) > 3, "three pages, and what they are made of"
     assert all(url.startswith(looker.server.address) for url in asked)
 
 

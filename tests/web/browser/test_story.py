@@ -3,6 +3,7 @@
 Two accounts make a twin each; both trainings are real, of a tiny model, and the server is killed during the first.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ def bubbles(row: Locator) -> list[str]:
     return row.locator(".bubble").all_text_contents()
 
 
+@pytest.mark.skipif("TWIN_LONG_TESTS" not in os.environ, reason="takes two minutes and more: make test-browser")
 def test_from_sign_up_to_talking_with_oneself(ana: Looker, eve: Looker) -> None:
     server = ana.server
     ana.sign_up("ana@example.org")
