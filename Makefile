@@ -49,6 +49,7 @@ test-oracles: $(ORACLES)/stamp ## Compare every conversion with PyTorch, Transfo
 
 test-browser: $(VENV)/dev.stamp ## The web app in Chromium, with real small trainings; PICTURES=FOLDER keeps pictures
 	@$(BIN)/python -m pytest tests/web/browser
+	@TWIN_LONG_TESTS=1 $(BIN)/python -m pytest tests/web/browser/test_uploads.py
 	@TWIN_LONG_TESTS=1 $(BIN)/python -m pytest tests/web/browser/test_story.py
 
 lint: $(VENV)/dev.stamp ## Style and the direction of imports

@@ -128,8 +128,11 @@ def _make(here: Site, twin: Twin, test: BlindTest) -> None:
             drawn = list(messages(voice.reply(before, sampling=Sampling(seed=number)).pieces))
             if drawn and drawn != list(real):
                 said = [{"name": turn.name, "messages": turn.messages} for turn in before[-_CONTEXT:]]
-                first = chance.random() < 0.5
-                items.append({"said": said, "real": list(real), "twin": drawn, "twin_first": first})
+                items.append({"said": said, "real": list(real), "twin": drawn})
+        # As often first as second: who always picks one side is right in half.
+        sides = [number % 2 == 0 for number in range(len(items))]
+        chance.shuffle(sides)
+        items = [{**item, "twin_first": first} for item, first in zip(items, sides, strict=True)]
         if len(items) < FEWEST:
             reason = "There are too few held-out messages for a test. Add more chats and train again."
             here.store.invitations.set_test(test.token, TestState.FAILED, reason=reason)
