@@ -7,11 +7,9 @@ Source: https://cloud.google.com/storage/docs/performing-resumable-uploads
 
 import json
 import re
-import threading
 import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote, urlsplit
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from tests.gcp.faulty import FaultyProxy, ProxyHandler
 from tests.gcp.signatures import refusal
+from tests.loopback import running
 
 STEP = 256 * 1024
 """Every piece but the last is a multiple of this."""
@@ -108,15 +107,6 @@ class _Handler(ProxyHandler):
     do_POST = do_PUT = _serve  # noqa: N815
 
 
-@contextmanager
-def before(target: str, key: RSAPublicKey) -> Iterator[BucketFront]:
+def before(target: str, key: RSAPublicKey) -> AbstractContextManager[BucketFront]:
     """A front of the emulator at `target`, for URLs that the owner of `key` signs."""
-    front = BucketFront(target, key)
-    thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield front
-    finally:
-        front.shutdown()
-        thread.join()
-        front.server_close()
+    return running(BucketFront(target, key))

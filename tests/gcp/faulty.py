@@ -3,10 +3,11 @@
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.loopback import running
 
 
 class FaultyProxy(ThreadingHTTPServer):
@@ -96,15 +97,6 @@ class ProxyHandler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@contextmanager
-def before(target: str) -> Iterator[FaultyProxy]:
+def before(target: str) -> AbstractContextManager[FaultyProxy]:
     """A proxy in front of `target`."""
-    proxy = FaultyProxy(target)
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        proxy.shutdown()
-        thread.join()
-        proxy.server_close()
+    return running(FaultyProxy(target))

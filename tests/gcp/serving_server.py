@@ -1,13 +1,12 @@
 """A server that speaks the part of Vertex AI's REST API that registers models and deploys them."""
 
-import json
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import JsonServer, google_error, running
 
 PATH = re.compile(
     r"/(?:v1beta1|ui)/(projects/[^/]+/locations/[^/]+)/(models|endpoints|operations)(?:/([^/:]+))?(?::(\w+))?"
@@ -16,14 +15,11 @@ TYPES = "type.googleapis.com/google.cloud.aiplatform.v1beta1."
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 
 
-class ServingServer(ThreadingHTTPServer):
+class ServingServer(JsonServer):
     """Models with their versions, and endpoints with what is deployed on them; a name is taken once."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        super().__init__()
         self.models: dict[str, list[dict[str, Any]]] = {}
         self.endpoints: dict[str, dict[str, Any]] = {}
         self.operations: dict[str, dict[str, Any]] = {}
@@ -35,7 +31,7 @@ class ServingServer(ThreadingHTTPServer):
         parts = urlsplit(path)
         match = PATH.fullmatch(parts.path)
         if not match:
-            return 404, _error(404, "NOT_FOUND", parts.path)
+            return 404, google_error(404, "NOT_FOUND", parts.path)
         parent, kind, name, action = match.groups()
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         with self._lock:
@@ -49,7 +45,7 @@ class ServingServer(ThreadingHTTPServer):
         if action == "upload":
             of = body.get("parentModel", "").rpartition("/")[2]
             if not of and body["modelId"] in self.models:
-                return 409, _error(409, "ALREADY_EXISTS", body["modelId"])
+                return 409, google_error(409, "ALREADY_EXISTS", body["modelId"])
             model_id = of or body["modelId"]
             versions = self.models.setdefault(model_id, [])
             full = f"{parent}/models/{model_id}"
@@ -68,7 +64,7 @@ class ServingServer(ThreadingHTTPServer):
         if action == "deployModel":
             deployed = body["deployedModel"]
             if deployed["id"] in [one["id"] for one in self.endpoints[name]["deployedModels"]]:
-                return 409, _error(409, "ALREADY_EXISTS", deployed["id"])
+                return 409, google_error(409, "ALREADY_EXISTS", deployed["id"])
             self.deployments += 1
             self.endpoints[name]["deployedModels"].append(deployed)
             answer = {"@type": TYPES + "DeployModelResponse", "deployedModel": deployed}
@@ -80,14 +76,14 @@ class ServingServer(ThreadingHTTPServer):
         if method == "POST":
             new = query["endpointId"]
             if new in self.endpoints:
-                return 409, _error(409, "ALREADY_EXISTS", new)
+                return 409, google_error(409, "ALREADY_EXISTS", new)
             full = f"{parent}/endpoints/{new}"
             dns = {"dedicatedEndpointDns": f"{new}.europe-west4-1.prediction.vertexai.goog"}
             self.endpoints[new] = {**body, **dns, "name": full, "deployedModels": []}
             return 200, self._operation(parent, {"@type": TYPES + "Endpoint", **self.endpoints[new]})
         if method == "DELETE":
             if self.endpoints[name]["deployedModels"]:
-                return 400, _error(400, "FAILED_PRECONDITION", "something is deployed on it")
+                return 400, google_error(400, "FAILED_PRECONDITION", "something is deployed on it")
             del self.endpoints[name]
             return 200, self._operation(parent, EMPTY)
         if name:
@@ -108,38 +104,5 @@ def _fits(resource: dict[str, Any], wanted: str) -> bool:
     return value == found[2]
 
 
-def _error(code: int, status: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "status": status, "message": message}}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: ServingServer
-
-    def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, reply = self.server.answer(self.command, self.path, json.loads(body) if body else {})
-        content = json.dumps(reply).encode()
-        self.send_response_only(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_DELETE = _serve  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def serving() -> Iterator[ServingServer]:
-    server = ServingServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def serving() -> AbstractContextManager[ServingServer]:
+    return running(ServingServer())

@@ -27,6 +27,7 @@ from werkzeug.serving import make_server
 
 import twin.functions
 from tests.gcp import backends, emulators, publisher_server
+from tests.loopback import running
 from twin.backends.gcp.pubsub import DeadLetters, PubSubRunner, Topic, forgotten, sign_up
 from twin.backends.local.database import Database
 from twin.backends.local.records import SqlRecordStore
@@ -91,13 +92,8 @@ def pushed(function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(twin.functions, "_function", lambda: function)
     (tmp_path / "source.py").write_text("from twin.functions import main\n")
     app = functions_framework.create_app("main", str(tmp_path / "source.py"), "cloudevent")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(make_server("127.0.0.1", 0, app, threaded=True)) as server:
+        yield f"http://127.0.0.1:{server.port}/"
 
 
 def publisher(address: str) -> Any:

@@ -189,7 +189,7 @@ class TestRecorded:
     ) -> None:
         command(["merge", RUN.id], platform)
         stored = [key.removeprefix(keys.run(RUN)) for key in platform.objects.keys(keys.run(RUN) + keys.MERGED)]
-        assert {"merged/config.json", "merged/model.safetensors", "merged/tokenizer.json"} <= set(stored)
+        assert {"merged/config.json", "merged/model.safetensors", "merged/tokenizer.model"} <= set(stored)
         url = platform.records.twin(RUN.twin_id).options[cloud.MERGED_ENDPOINT]
         assert capsys.readouterr().out.strip() == url
         assert f"twin-merged-{RUN.id}" in url

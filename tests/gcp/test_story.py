@@ -37,6 +37,7 @@ import twin.functions
 from tests.cli.conftest import lines
 from tests.gcp import backends, bucket_front, emulators, vertex_server
 from tests.gcp.test_pubsub import Wires, eventually
+from tests.loopback import running
 from tests.serve import vllm_server
 from tests.tiny import TinyGemma
 from twin.backends.gcp.storage import BucketObjectStore
@@ -107,15 +108,8 @@ class Cloud:
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """A WSGI app on loopback; its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with running(make_server("127.0.0.1", 0, app, threaded=True)) as server:
         yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +124,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, tiny: TinyGemma) -> Iterator
     failures: list[str] = []
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        tokens = TokenServer(("127.0.0.1", 0), TokenServer.Handler)
-        thread = threading.Thread(target=tokens.serve_forever)
-        thread.start()
-        stack.callback(lambda: (tokens.shutdown(), thread.join(), tokens.server_close()))
+        tokens = stack.enter_context(running(TokenServer(("127.0.0.1", 0), TokenServer.Handler)))
         front = stack.enter_context(bucket_front.before(emulators.fake_gcs(), key.public_key()))
         vertex = stack.enter_context(vertex_server.serving())
         vllm = stack.enter_context(vllm_server.serving(None, {}, letter=0))  # type: ignore[arg-type]

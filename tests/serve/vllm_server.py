@@ -4,13 +4,12 @@ vLLM itself needs a GPU. The weights, the adapters and the probabilities here ar
 """
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.loopback import running
 from twin.domain.ports import Sampling
 from twin.serve.server import LlamaServer
 
@@ -118,15 +117,6 @@ def _model(request: dict[str, Any]) -> str:
     return request.get("dynamic-lora", request["model"]).removeprefix(BUCKET)
 
 
-@contextmanager
-def serving(llama: LlamaServer, names: dict[str, int | None], *, letter: int) -> Iterator[VllmServer]:
+def serving(llama: LlamaServer, names: dict[str, int | None], *, letter: int) -> AbstractContextManager[VllmServer]:
     """The server, with llama.cpp's number of each adapter by its name; None is the untouched base."""
-    server = VllmServer(llama, names, letter)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return running(VllmServer(llama, names, letter))

@@ -15,11 +15,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from google.api_core import exceptions as google_errors
-from google.api_core import retry as google_retry
 from google.cloud import aiplatform_v1beta1 as vertex  # sleeping at zero machines is not in v1 yet
 
-from twin.backends.gcp.faults import DEADLINE_S, Service
-from twin.backends.gcp.vertex import TRANSIENT
+from twin.backends.gcp.faults import DEADLINE_S
+from twin.backends.gcp.vertex_api import VertexApi
 from twin.domain.runs import Run
 from twin.errors import SettingsError
 
@@ -79,29 +78,21 @@ class VertexServing:
         self, address: ServingAddress, *, models: Any = None, endpoints: Any = None, deadline_s: float = DEADLINE_S
     ) -> None:
         self._address = address
-        self._parent = f"projects/{address.project}/locations/{address.region}"
-        self._service = Service(
-            name=f"Vertex AI in {address.region}",
-            project=address.project,
-            api="aiplatform.googleapis.com",
-            create=f"make cloud-up PROJECT={address.project} REGION={address.region}",
-            grant=f"gcloud projects add-iam-policy-binding {address.project} --member=serviceAccount:ACCOUNT "
-            "--role=roles/aiplatform.user",
+        self._api = VertexApi(
+            address.project,
+            address.region,
             quota=f"the quota of {address.accelerator} for serving",
+            deadline_s=deadline_s,
         )
-        retry = google_retry.Retry(predicate=TRANSIENT, initial=0.2, maximum=8, timeout=deadline_s)
-        self._call: dict[str, Any] = {"retry": retry, "timeout": deadline_s / 4}
-        options = {"api_endpoint": f"{address.region}-aiplatform.googleapis.com"}
-        with self._service.reached("connecting"):
-            self._models: Any = models or vertex.ModelServiceClient(transport="rest", client_options=options)
-            self._endpoints: Any = endpoints or vertex.EndpointServiceClient(transport="rest", client_options=options)
+        self._models: Any = models or self._api.client(vertex.ModelServiceClient)
+        self._endpoints: Any = endpoints or self._api.client(vertex.EndpointServiceClient)
 
     def publish(self, run: Run, adapter: str) -> str:
         """Register a run's adapter, `gs://…`, as a version of its twin; the URL below which the shared server answers.
 
         Doing it again changes nothing.
         """
-        with self._service.reached(f"registering run {run.id}"):
+        with self._api.service.reached(f"registering run {run.id}"):
             self._register(f"twin-{run.twin_id}", run, adapter, self._server(self._address.base, adapters=True))
         base = self._address.base
         shared = f"twin-base-{sha256(base.encode()).hexdigest()[:12]}"
@@ -116,30 +107,30 @@ class VertexServing:
 
     def forget(self, twin_id: str) -> int:
         """Delete every model and endpoint of a twin; how many there were. The shared server stays."""
-        chosen = {"parent": self._parent, "filter": f'labels.twin="{twin_id}"'}
+        chosen = {"parent": self._api.parent, "filter": f'labels.twin="{twin_id}"'}
         deleted = 0
-        with self._service.reached("deleting what a twin had deployed"):
-            for endpoint in self._endpoints.list_endpoints(request=chosen, **self._call):
+        with self._api.service.reached("deleting what a twin had deployed"):
+            for endpoint in self._endpoints.list_endpoints(request=chosen, **self._api.call):
                 for deployed in endpoint.deployed_models:
                     request = {"endpoint": endpoint.name, "deployed_model_id": deployed.id}
-                    self._done(self._endpoints.undeploy_model(request=request, **self._call))
-                self._done(self._endpoints.delete_endpoint(name=endpoint.name, **self._call))
+                    self._done(self._endpoints.undeploy_model(request=request, **self._api.call))
+                self._done(self._endpoints.delete_endpoint(name=endpoint.name, **self._api.call))
                 deleted += 1
-            for model in self._models.list_models(request=chosen, **self._call):
-                self._done(self._models.delete_model(name=model.name, **self._call))
+            for model in self._models.list_models(request=chosen, **self._api.call):
+                self._done(self._models.delete_model(name=model.name, **self._api.call))
                 deleted += 1
         return deleted
 
     def _answering(self, name: str, labels: dict[str, str], model: Callable[[], str]) -> str:
         """The URL of an endpoint on which a model answers; what is not there yet is made."""
-        with self._service.reached(f"deploying {name}"):
+        with self._api.service.reached(f"deploying {name}"):
             endpoint = next(self._named(self._endpoints.list_endpoints, name), None)
             if endpoint is None:
                 wanted = vertex.Endpoint(display_name=name, labels=labels, dedicated_endpoint_enabled=True)
-                request = {"parent": self._parent, "endpoint": wanted, "endpoint_id": name}
+                request = {"parent": self._api.parent, "endpoint": wanted, "endpoint_id": name}
                 with suppress(google_errors.Conflict):  # the answer to an earlier try was lost
-                    self._done(self._endpoints.create_endpoint(request=request, **self._call))
-                endpoint = self._endpoints.get_endpoint(name=f"{self._parent}/endpoints/{name}", **self._call)
+                    self._done(self._endpoints.create_endpoint(request=request, **self._api.call))
+                endpoint = self._endpoints.get_endpoint(name=f"{self._api.parent}/endpoints/{name}", **self._api.call)
             if not endpoint.deployed_models:
                 with suppress(google_errors.Conflict):
                     self._done(self._deploy(endpoint.name, name, model()), within_s=DEPLOY_S)
@@ -166,7 +157,7 @@ class VertexServing:
             service_account=address.account,
         )
         request = {"endpoint": endpoint, "deployed_model": deployed, "traffic_split": {"0": 100}}
-        return self._endpoints.deploy_model(request=request, **self._call)
+        return self._endpoints.deploy_model(request=request, **self._api.call)
 
     def _server_model(self, name: str, folder: str, labels: dict[str, str], *, adapters: bool) -> str:
         """The model that a server is deployed from, by its name in the registry."""
@@ -178,14 +169,14 @@ class VertexServing:
             artifact_uri=folder,
             labels=labels,
         )
-        self._upload({"parent": self._parent, "model": wanted, "model_id": name})
-        return f"{self._parent}/models/{name}"
+        self._upload({"parent": self._api.parent, "model": wanted, "model_id": name})
+        return f"{self._api.parent}/models/{name}"
 
     def _register(self, name: str, run: Run, folder: str, server: Any) -> None:
         """Add a version to the model `name`, unless it is there: its alias is the run."""
         alias, parent_model = f"run-{run.id}", ""
         for model in self._named(self._models.list_models, name):
-            versions = self._models.list_model_versions(request={"name": model.name}, **self._call)
+            versions = self._models.list_model_versions(request={"name": model.name}, **self._api.call)
             if any(alias in version.version_aliases for version in versions):
                 return
             parent_model = model.name
@@ -197,11 +188,11 @@ class VertexServing:
             labels={"twin": run.twin_id},
         )
         where = {"parent_model": parent_model} if parent_model else {"model_id": name}
-        self._upload({"parent": self._parent, "model": wanted, **where})
+        self._upload({"parent": self._api.parent, "model": wanted, **where})
 
     def _upload(self, request: dict[str, Any]) -> None:
         with suppress(google_errors.Conflict):  # the answer to an earlier try was lost
-            self._done(self._models.upload_model(request=request, **self._call))
+            self._done(self._models.upload_model(request=request, **self._api.call))
 
     def _server(self, folder: str, *, adapters: bool) -> Any:
         """vLLM with a model of the bucket; every route of it is reached through the endpoint."""
@@ -216,7 +207,7 @@ class VertexServing:
         )
 
     def _named(self, listing: Callable[..., Any], name: str) -> Iterator[Any]:
-        yield from listing(request={"parent": self._parent, "filter": f'display_name="{name}"'}, **self._call)
+        yield from listing(request={"parent": self._api.parent, "filter": f'display_name="{name}"'}, **self._api.call)
 
     def _done(self, operation: Any, *, within_s: float = 600.0) -> Any:
         """What a long operation gives in the end."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from google.api_core import retry as google_retry
 from google.cloud import aiplatform_v1 as vertex
 
-from twin.backends.gcp.faults import DEADLINE_S, Service
-from twin.backends.gcp.vertex import TRANSIENT
+from twin.backends.gcp.faults import DEADLINE_S
+from twin.backends.gcp.vertex_api import VertexApi
 from twin.domain.runs import Run
 from twin.errors import SettingsError, UnavailableError
 
@@ -85,22 +84,13 @@ class CustomTraining:
     ) -> None:
         self._address = address
         self._sleep = sleep
-        self._parent = f"projects/{address.project}/locations/{address.region}"
-        self._service = Service(
-            name=f"Vertex AI in {address.region}",
-            project=address.project,
-            api="aiplatform.googleapis.com",
-            create=f"make cloud-up PROJECT={address.project} REGION={address.region}",
-            grant=f"gcloud projects add-iam-policy-binding {address.project} --member=serviceAccount:ACCOUNT "
-            "--role=roles/aiplatform.user",
+        self._api = VertexApi(
+            address.project,
+            address.region,
             quota=f"the quota of preemptible {address.accelerator} for custom training",
+            deadline_s=deadline_s,
         )
-        retry = google_retry.Retry(predicate=TRANSIENT, initial=0.2, maximum=8, timeout=deadline_s)
-        self._call: dict[str, Any] = {"retry": retry, "timeout": deadline_s / 4}
-        with self._service.reached("connecting"):
-            self._client: Any = client or vertex.JobServiceClient(
-                transport="rest", client_options={"api_endpoint": f"{address.region}-aiplatform.googleapis.com"}
-            )
+        self._client: Any = client or self._api.client(vertex.JobServiceClient)
 
     def train(self, run: Run, environ: Mapping[str, str]) -> None:
         """Do the train stage of a run and return when it is done; stopped, the job is stopped too.
@@ -113,18 +103,18 @@ class CustomTraining:
         Raises:
             UnavailableError: the job ended otherwise.
         """
-        with self._service.reached(f"training run {run.id}"):
+        with self._api.service.reached(f"training run {run.id}"):
             job = self._under_way(run)
             if job is None:
                 job = self._client.create_custom_job(
-                    parent=self._parent, custom_job=self._job(run, environ), timeout=self._call["timeout"]
+                    parent=self._api.parent, custom_job=self._job(run, environ), timeout=self._api.call["timeout"]
                 )
             try:
                 while job.state not in ENDED:
                     self._sleep(LOOK_S)
-                    job = self._client.get_custom_job(name=job.name, **self._call)
+                    job = self._client.get_custom_job(name=job.name, **self._api.call)
             except (KeyboardInterrupt, SystemExit):
-                self._client.cancel_custom_job(name=job.name, **self._call)
+                self._client.cancel_custom_job(name=job.name, **self._api.call)
                 raise
         if job.state is not vertex.JobState.JOB_STATE_SUCCEEDED:
             number = job.name.rpartition("/")[2]
@@ -134,8 +124,8 @@ class CustomTraining:
             )
 
     def _under_way(self, run: Run) -> Any:
-        request = {"parent": self._parent, "filter": f'labels.run="{run.id}"'}
-        jobs = self._client.list_custom_jobs(request=request, **self._call)
+        request = {"parent": self._api.parent, "filter": f'labels.run="{run.id}"'}
+        jobs = self._client.list_custom_jobs(request=request, **self._api.call)
         return next((job for job in jobs if job.state not in ENDED), None)
 
     def _job(self, run: Run, environ: Mapping[str, str]) -> Any:

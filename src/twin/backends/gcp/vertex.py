@@ -9,11 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 from google.api_core import exceptions as google_errors
-from google.api_core import retry as google_retry
 from google.cloud import aiplatform_v1
-from requests import exceptions as http_errors
 
-from twin.backends.gcp.faults import DEADLINE_S, Service
+from twin.backends.gcp.faults import DEADLINE_S
+from twin.backends.gcp.vertex_api import VertexApi
 from twin.domain.runs import Run, RunState
 from twin.errors import SettingsError
 
@@ -24,16 +23,6 @@ ENDED = frozenset(
         aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLING,
         aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLED,
     }
-)
-
-TRANSIENT = google_retry.if_exception_type(
-    google_errors.BadGateway,
-    google_errors.GatewayTimeout,
-    google_errors.InternalServerError,
-    google_errors.ServiceUnavailable,
-    google_errors.TooManyRequests,
-    http_errors.ConnectionError,
-    http_errors.Timeout,
 )
 
 
@@ -78,7 +67,7 @@ class VertexAddress:
 class VertexRunner:
     """The runner that really runs: one pipeline job for each time that a run is asked for.
 
-    It speaks to Vertex AI by the generated client, in JSON. The larger SDK's `PipelineJob.submit` also asks other
+    It speaks to Vertex AI by the generated client. The larger SDK's `PipelineJob.submit` also asks other
     services who owns the bucket, and makes one where it may not look.
 
     Args:
@@ -87,43 +76,35 @@ class VertexRunner:
 
     def __init__(self, address: VertexAddress, *, client: Any = None, deadline_s: float = DEADLINE_S) -> None:
         self._address = address
-        self._service = Service(
-            name=f"Vertex AI in {address.region}",
-            project=address.project,
-            api="aiplatform.googleapis.com",
-            create=f"make cloud-up PROJECT={address.project} REGION={address.region}",
-            grant=f"gcloud projects add-iam-policy-binding {address.project} --member=serviceAccount:ACCOUNT "
-            "--role=roles/aiplatform.user, and give it roles/iam.serviceAccountUser on the stages' account",
+        self._api = VertexApi(
+            address.project,
+            address.region,
             quota="the custom training quota of the accelerator",
+            also=", and give it roles/iam.serviceAccountUser on the stages' account",
+            deadline_s=deadline_s,
         )
-        retry = google_retry.Retry(predicate=TRANSIENT, initial=0.2, maximum=8, timeout=deadline_s)
-        self._call: dict[str, Any] = {"retry": retry, "timeout": deadline_s / 4}
-        with self._service.reached("connecting"):
-            self._client: Any = client or aiplatform_v1.PipelineServiceClient(
-                transport="rest", client_options={"api_endpoint": f"{address.region}-aiplatform.googleapis.com"}
-            )
-        self._parent = f"projects/{address.project}/locations/{address.region}"
+        self._client: Any = client or self._api.client(aiplatform_v1.PipelineServiceClient)
 
     def submit(self, run: Run) -> None:
         """Start the pipeline of a run. Asked twice for the same, Vertex AI refuses the second, which is right."""
-        with self._service.reached(f"starting run {run.id}"):
+        with self._api.service.reached(f"starting run {run.id}"):
             try:
                 self._client.create_pipeline_job(
-                    parent=self._parent,
+                    parent=self._api.parent,
                     pipeline_job=pipeline_job(self._address, run),
                     pipeline_job_id=job_id(run),
-                    **self._call,
+                    **self._api.call,
                 )
             except google_errors.Conflict:
                 return  # delivered twice, or the answer to an earlier try was lost
 
     def cancel(self, run: Run) -> None:
         """Stop every pipeline of a run that is under way; none is no error."""
-        request = {"parent": self._parent, "filter": f'labels.run="{run.id}"'}
-        with self._service.reached(f"stopping run {run.id}"):
-            for job in self._client.list_pipeline_jobs(request=request, **self._call):
+        request = {"parent": self._api.parent, "filter": f'labels.run="{run.id}"'}
+        with self._api.service.reached(f"stopping run {run.id}"):
+            for job in self._client.list_pipeline_jobs(request=request, **self._api.call):
                 if job.state not in ENDED:
-                    self._client.cancel_pipeline_job(name=job.name, **self._call)
+                    self._client.cancel_pipeline_job(name=job.name, **self._api.call)
 
 
 def pipeline_job(address: VertexAddress, run: Run) -> Any:
