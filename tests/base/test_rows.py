@@ -79,14 +79,14 @@ def test_the_forward_pass_is_kerashubs(base: Base, tiny: TinyGemma) -> None:
 
 
 def test_what_follows_the_last_learned_token_is_left_out_and_old_context_goes_first(base: Base) -> None:
-    example = Example(TURNS, 0, Split.TRAIN, "s", final=False)
+    example = Example(TURNS, 0, Split.TRAIN, "s")
     whole = sequence(base, example, longest=500)
     assert whole is not None
     text = base.vocabulary.decode(whole.tokens[1:].tolist())
-    assert text.startswith("Bo: hi there\nBo: you in\nNora: aye\nNora: what of it\nB")
+    assert text.endswith("Bo: hi there\nBo: you in\n\nNora: aye\nNora: what of it\n\n")
     assert "nothing" not in text
     own = base.vocabulary.decode(whole.tokens[whole.words].tolist())
-    assert own == " aye\n what of it\n"
+    assert own == " aye\n what of it\n\n"
     cut = sequence(base, example, longest=12)
     assert cut is not None
     assert len(cut.tokens) == 12
@@ -95,12 +95,12 @@ def test_what_follows_the_last_learned_token_is_left_out_and_old_context_goes_fi
 
 def test_a_continuation_predicts_the_last_turn_only(base: Base) -> None:
     one = continuation(base, TURNS[:2], longest=500)
-    assert base.vocabulary.decode(one.tokens[one.words].tolist()) == " aye\n what of it\n"
-    assert base.vocabulary.decode(one.tokens[~one.learned].tolist()) == "Bo: hi there\nBo: you in\nNora:"
+    assert base.vocabulary.decode(one.tokens[one.words].tolist()) == " aye\n what of it\n\n"
+    assert base.vocabulary.decode(one.tokens[~one.learned].tolist()) == "Bo: hi there\nBo: you in\n\nNora:"
 
 
 def test_a_turn_measures_what_it_adds(base: Base) -> None:
-    example = Example(TURNS[:2], 0, Split.TRAIN, "s", final=False)
+    example = Example(TURNS[:2], 0, Split.TRAIN, "s")
     whole = sequence(base, example, longest=500)
     assert whole is not None
     assert sum(map(measure(base), TURNS[:2])) == len(whole.tokens) - 1

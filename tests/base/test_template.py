@@ -56,18 +56,17 @@ def test_transcript_counts_the_owners_words_going_on_and_ending() -> None:
     ]
     assert [(s.text, s.part) for s in Transcript().example(turns)] == [
         ("Bo:", Part.CONTEXT),
-        (" hi\n", Part.CONTEXT),
+        (" hi\n\n", Part.CONTEXT),
         ("Nora:", Part.CONTEXT),
         (" hello\n", Part.WORDS),
         ("Nora:", Part.SHAPE),
-        (" you\n", Part.WORDS),
-        ("Bo:", Part.END),
+        (" you\n\n", Part.WORDS),
+        ("Bo:", Part.CONTEXT),
         (" bye\n", Part.CONTEXT),
         ("Bo:", Part.CONTEXT),
-        (" now\n", Part.CONTEXT),
+        (" now\n\n", Part.CONTEXT),
         ("Nora:", Part.CONTEXT),
-        (" ta\n", Part.WORDS),
-        ("\n", Part.SHAPE),
+        (" ta\n\n", Part.WORDS),
     ]
 
 

@@ -38,7 +38,7 @@ def test_each_folder_is_complete_and_says_how_to_use_it(
     assert {path.name for path in target.iterdir()} == FILES[kind] | {"README.md"}
     assert [path.name for path in target.parent.iterdir()] == ["export"]
     readme = (target / "README.md").read_text(encoding="utf-8")
-    assert "    Ben: hi\n    Ana Pérez: hello\n    Ben: how are you?\n    Ana Pérez:\n" in readme
+    assert "    Ben: hi\n\n    Ana Pérez: hello\n\n    Ben: how are you?\n\n    Ana Pérez:\n" in readme
     assert GEMMA_TERMS in readme
     assert "modified" in readme
 

@@ -14,7 +14,7 @@ TRANSCRIPT = Frame.of(Transcript(), speaker="Ana Pérez", partner="Ben")
 
 def test_frame_of_a_transcript() -> None:
     assert (
-        Frame(opening="Ben: ", answer="\nAna Pérez: ", again="\nBen: ", final="\nAna Pérez:", stop="\n") == TRANSCRIPT
+        Frame(opening="Ben: ", answer="\n\nAna Pérez: ", again="\n\nBen: ", final="\n\nAna Pérez:", stop="\n") == TRANSCRIPT
     )
 
 
@@ -27,9 +27,9 @@ def test_frame_of_a_dialogue_closes_with_its_mark() -> None:
 
 def test_template_is_the_frame_around_ollamas_messages() -> None:
     assert template(TRANSCRIPT) == (
-        '{{ range $i, $_ := .Messages }}{{ if eq .Role "user" }}{{ if $i }}\nBen: {{ else }}Ben: {{ end }}'
-        '{{ .Content }}{{ else if eq .Role "assistant" }}\nAna Pérez:'
-        '{{ if ne (printf "%.1s" .Content) " " }} {{ end }}{{ .Content }}{{ end }}{{ end }}\nAna Pérez:'
+        '{{ range $i, $_ := .Messages }}{{ if eq .Role "user" }}{{ if $i }}\n\nBen: {{ else }}Ben: {{ end }}'
+        '{{ .Content }}{{ else if eq .Role "assistant" }}\n\nAna Pérez:'
+        '{{ if ne (printf "%.1s" .Content) " " }} {{ end }}{{ .Content }}{{ end }}{{ end }}\n\nAna Pérez:'
     )
 
 

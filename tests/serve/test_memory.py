@@ -103,9 +103,9 @@ def test_only_what_was_said_before(memory: Memory) -> None:
 
 def test_an_opening_is_dated_and_ends_with_the_best(memory: Memory) -> None:
     text = opening(memory.recall("the piano and the dentist", 2), speaker="Ben")
-    assert "[2024-03-01]\nAna: how was the dentist?\nBen: he pulled two teeth\nBen: never again" in text
-    assert "[2024-03-04]\nAna: is the piano still for sale\nBen: sold it to a school in Braga" in text
-    assert text.count("\n\n") == 1
+    assert "[2024-03-01]\nAna: how was the dentist?\n\nBen: he pulled two teeth\nBen: never again" in text
+    assert "[2024-03-04]\nAna: is the piano still for sale\n\nBen: sold it to a school in Braga" in text
+    assert text.count("\n\n") == 3
 
 
 def test_words_of_others_cannot_pass_for_the_owners(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def prompt(base: Base, asked: list[Turn], preamble: str = "") -> list[int]:
 def test_a_short_conversation_is_whole(base: Base) -> None:
     text = base.vocabulary.decode(prompt(base, turns(3), "Some days ago."))
     assert text.startswith("Some days ago.")
-    assert text.endswith("six 2\nBen:")
+    assert text.endswith("six 2\n\nBen:")
     assert "six 0\n" in text
 
 
@@ -42,7 +42,7 @@ def test_the_oldest_turns_are_dropped_in_steps(base: Base) -> None:
 
 def test_a_preamble_gives_way_to_the_last_turn(base: Base) -> None:
     text = base.vocabulary.decode(prompt(base, turns(1), "long ago " * 50))
-    assert text == "Ana: the bus leaves at half past six 0\nBen:"
+    assert text == "Ana: the bus leaves at half past six 0\n\nBen:"
 
 
 def test_a_message_that_never_fits_is_an_error_without_its_words(base: Base) -> None:

@@ -62,7 +62,7 @@ def measure(base: Base) -> Callable[[Turn], int]:
     """How many tokens a turn has under `base`, its names and marks included."""
 
     def tokens(turn: Turn) -> int:
-        return len(base.template.tokens(base.template.example([turn], context=1, final=False), base.vocabulary)[0]) - 1
+        return len(base.template.tokens(base.template.example([turn], context=1), base.vocabulary)[0]) - 1
 
     return tokens
 
@@ -72,7 +72,7 @@ def sequence(base: Base, example: Example, *, longest: int) -> Tokens | None:
 
     What follows the last predicted token is left out; where it is still too long, the oldest context goes first.
     """
-    segments = base.template.example(example.turns, context=example.context, final=example.final)
+    segments = base.template.example(example.turns, context=example.context)
     ids, parts = base.template.tokens(segments, base.vocabulary)
     learned = np.array([part is not Part.CONTEXT for part in parts])
     if not learned.any():

@@ -2,8 +2,10 @@
 
 One class per kind of base model, each rendering and parsing as inverses:
 
-- `Transcript`, for base models: every message is a line `Name: text`. Their marks for turns were never trained, while
-  transcripts are everywhere in what they read. A reply ends where the model begins another name's line or an empty one.
+- `Transcript`, for base models: every message is a line `Name: text`, and an empty line closes each turn. Their marks
+  for turns were never trained, while transcripts are everywhere in what they read. One token, two line feeds, says that
+  a reply is over: were it the next speaker's name, its probability would lie scattered over all names of a group, each
+  too unlikely to survive the cuts of sampling, and replies would go on.
 - `Dialogue`, for instruction-tuned models: Gemma's turns, closed by a control token.
 
 In both, a line break inside a message is line feed and space, so that a line that begins otherwise begins a message.
@@ -23,14 +25,12 @@ from twin.errors import ModelError
 class Part(Enum):
     """What a segment is to the loss.
 
-    `WORDS` are what the owner wrote, with the line feed that ends each message. `SHAPE` is what a model must also learn
-    to write (going on with another message, ending the reply), but which is not the owner's words.
-    `END` is somebody else's name after a reply: its first token ends the reply, whose name it is nobody learns.
+    `WORDS` are what the owner wrote, with the line feeds that end each message. `SHAPE` is what a model must also learn
+    to write, but which is not the owner's words.
     """
 
     CONTEXT = "context"
     SHAPE = "shape"
-    END = "end"
     WORDS = "words"
 
 
@@ -80,12 +80,8 @@ class Template(ABC):
     """How one kind of base model reads and writes a conversation."""
 
     @abstractmethod
-    def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:
-        """A stretch of conversation as segments; the owner's turns from index `context` on are learned.
-
-        Args:
-            final: the conversation ends here, so that the last reply is learned to end.
-        """
+    def example(self, turns: Sequence[Turn], *, context: int = 0) -> Iterator[Segment]:
+        """A stretch of conversation as segments; the owner's turns from index `context` on are learned."""
 
     @abstractmethod
     def prompt(self, turns: Sequence[Turn], *, speaker: str, preamble: str = "") -> Iterator[Segment]:
@@ -105,41 +101,30 @@ class Template(ABC):
         for segment in segments:
             added = encode(segment, vocabulary)
             ids += added
-            if segment.part is Part.END:
-                parts += [Part.SHAPE] + [Part.CONTEXT] * (len(added) - 1)
-            else:
-                parts += [segment.part] * len(added)
+            parts += [segment.part] * len(added)
         return ids, parts
 
 
 class Transcript(Template):
-    """`Name: text` lines."""
+    """`Name: text` lines, and an empty one after each turn."""
 
-    def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:
-        replied = False
+    def example(self, turns: Sequence[Turn], *, context: int = 0) -> Iterator[Segment]:
         for index, turn in enumerate(turns):
             learned = turn.role is Role.OWNER and index >= context
-            for number, message in enumerate(turn.messages):
-                # Writing one's own name again is going on; anybody else's name after a reply ends it.
-                name = Part.CONTEXT
-                if number == 0 and replied:
-                    name = Part.END
-                elif number > 0 and learned:
-                    name = Part.SHAPE
-                yield Segment(line_name(turn.name) + ":", name)
-                yield Segment(f" {escape(message)}\n", Part.WORDS if learned else Part.CONTEXT)
-            replied = learned
-        if final:
-            yield Segment("\n", Part.SHAPE if replied else Part.CONTEXT)
+            for number, message in enumerate(turn.messages, 1):
+                # The first name of a turn stands in the prompt; writing it again is going on.
+                yield Segment(line_name(turn.name) + ":", Part.SHAPE if learned and number > 1 else Part.CONTEXT)
+                end = "\n" if number < len(turn.messages) else "\n\n"
+                yield Segment(f" {escape(message)}{end}", Part.WORDS if learned else Part.CONTEXT)
 
     def prompt(self, turns: Sequence[Turn], *, speaker: str, preamble: str = "") -> Iterator[Segment]:
         if preamble:
             yield Segment(preamble.rstrip("\n") + "\n\n", Part.CONTEXT)
-        yield from self.example(turns, context=len(turns), final=False)
+        yield from self.example(turns, context=len(turns))
         yield Segment(line_name(speaker) + ":", Part.CONTEXT)
 
     def reply(self, turn: Turn) -> Iterator[Segment]:
-        segments = self.example([turn], final=False)
+        segments = self.example([turn])
         next(segments)  # the name, which the prompt ends with
         yield from segments
 
@@ -197,8 +182,7 @@ class Dialogue(Template):
         self._start = start
         self._end = end
 
-    def example(self, turns: Sequence[Turn], *, context: int = 0, final: bool = True) -> Iterator[Segment]:  # noqa: ARG002
-        # Every turn is closed by its mark, so that a conversation that goes on looks no different.
+    def example(self, turns: Sequence[Turn], *, context: int = 0) -> Iterator[Segment]:
         speaker = next((turn.name for turn in turns if turn.role is Role.OWNER), "")
         yield from self._turns(turns, context=context, opening=_persona(speaker) if speaker else "")
 

@@ -1,6 +1,7 @@
 """The README of an export: what the files are, how to load them, how to prompt, under which terms."""
 
 from pathlib import Path
+from textwrap import indent
 
 from twin.base.models import DEFAULT, GEMMA_TERMS, Base
 from twin.base.template import line_name
@@ -43,7 +44,7 @@ def readme(kind: str, base: Base, *, speaker: str, partner: str) -> str:
     """Markdown for the folder of an export of `kind`."""
     frame = Frame.of(base.template, speaker=speaker, partner=partner)
     prompt = f"{frame.opening}hi{frame.answer}hello{frame.again}how are you?{frame.final}"
-    indented = "".join(f"    {line}\n" for line in prompt.split("\n"))
+    indented = indent(prompt, "    ") + "\n"
     return (
         f"# The twin of {line_name(speaker)}\n\n"
         f"{_HOW[kind].format(base=published(base))}\n"

@@ -40,11 +40,9 @@ class Example:
         context: number of leading turns without loss.
         split: training or held-out; held-out is always the later part of a chat.
         source: platform and chat, for reports and for the choice measure; never shown to a model.
-        final: whether the conversation ends with the last turn, as opposed to going on in another example.
     """
 
     turns: tuple[Turn, ...]
     context: int
     split: Split
     source: str
-    final: bool = True

@@ -50,7 +50,6 @@ def _row(example: Example) -> dict[str, Any]:
         "split": example.split,
         "source": example.source,
         "context": example.context,
-        "final": example.final,
         "turns": [{"role": turn.role, "name": turn.name, "messages": turn.messages} for turn in example.turns],
     }
 
@@ -61,5 +60,4 @@ def _example(row: dict[str, Any]) -> Example:
         context=row["context"],
         split=Split(row["split"]),
         source=row["source"],
-        final=row["final"],
     )

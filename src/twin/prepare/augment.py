@@ -180,10 +180,10 @@ def _example(passage: Passage, opening: str | None, owner: str, other: str, spli
     reply = Turn(Role.OWNER, owner, (passage.text,))
     source = f"text:{passage.document}"
     if opening is not None:
-        return Example((Turn(Role.OTHER, other, (opening,)), reply), 1, split, source, final=False)
+        return Example((Turn(Role.OTHER, other, (opening,)), reply), 1, split, source)
     if passage.before:
-        return Example((Turn(Role.OWNER, owner, (passage.before,)), reply), 1, split, source, final=False)
-    return Example((reply,), 0, split, source, final=False)
+        return Example((Turn(Role.OWNER, owner, (passage.before,)), reply), 1, split, source)
+    return Example((reply,), 0, split, source)
 
 
 def fits(opening: str, reply: str) -> bool:

@@ -51,17 +51,7 @@ def windows(
         while at + 1 < len(own) and reach(own[at + 1]) <= last + 1 and sum(lengths[start : own[at + 1] + 1]) <= window:
             at += 1
             last = own[at]
-        # The turn after the last reply goes along, because its name is what ends the reply.
-        stop = last + 1
-        if stop < len(turns) and turns[stop].role is Role.OTHER:
-            stop += 1
-        yield Example(
-            turns=tuple(turns[start:stop]),
-            context=first - start,
-            split=split,
-            source=source,
-            final=stop == len(turns),
-        )
+        yield Example(tuple(turns[start : last + 1]), first - start, split, source)
         at += 1
 
 

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import regex
 
-from twin.base.template import escape, line_name
+from twin.base.template import Transcript
+from twin.domain.examples import Role, Turn
 from twin.domain.messages import Conversation, Message
 from twin.errors import DataError, NotFoundError
 
@@ -59,11 +60,14 @@ class Exchange:
     said: tuple[str, ...]
 
     def lines(self, speaker: str, *, dated: bool = True) -> str:
-        """As lines of a transcript, below the date."""
-        date = [f"[{self.at:%Y-%m-%d}]"] if dated and self.at else []
-        heard = [f"{line_name(line.name)}: {escape(line.text)}" for line in self.heard]
-        said = [f"{line_name(speaker)}: {escape(text)}" for text in self.said]
-        return "\n".join([*date, *heard, *said])
+        """As a `Transcript` writes it, below the date."""
+        date = f"[{self.at:%Y-%m-%d}]\n" if dated and self.at else ""
+        heard = [
+            Turn(Role.OTHER, name, tuple(line.text for line in lines))
+            for name, lines in groupby(self.heard, key=lambda line: line.name)
+        ]
+        segments = Transcript().example([*heard, Turn(Role.OWNER, speaker, self.said)])
+        return date + "".join(segment.text for segment in segments).strip("\n")
 
 
 def exchanges(conversations: Iterable[Conversation], *, is_owner: Callable[[Message], bool]) -> Iterator[Exchange]:
