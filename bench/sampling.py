@@ -5,8 +5,7 @@
 
 Each row draws the same moments of the held-out part with other sampling parameters, and shows messages per reply and
 characters per message beside the person's, the place in the authorship test between others (0) and the person (1), the
-share of replies that end by themselves, and of those that copy. In a group, many names may follow a reply, each of them
-unlikely by itself; parameters that cut unlikely words off then also cut off the end of the reply.
+share of replies that end by themselves, and of those that copy.
 """
 
 import argparse

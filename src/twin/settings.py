@@ -55,6 +55,9 @@ class Settings:
         "gemma3-270m",
         "the base model of new twins: `gemma3-270m`, a KerasHub preset, a Hugging Face folder or a GGUF file",
     )
+    bases: str = _setting(
+        "", "further base models, separated by commas, that people may choose in the web app", shown="none"
+    )
     web: str = _setting(
         "",
         "where the web app keeps accounts and conversations: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`",
@@ -121,6 +124,11 @@ class Settings:
         if self.web or self.records_address.startswith(("sqlite:", "postgresql")):
             return self.web or self.records_address
         return f"sqlite:///{self.folder / 'web.db'}"
+
+    @property
+    def base_choices(self) -> tuple[str, ...]:
+        """The base models that people may choose from, the usual one first."""
+        return tuple(dict.fromkeys([self.base, *filter(None, map(str.strip, self.bases.split(",")))]))
 
     def __repr__(self) -> str:
         # Settings end up in tracebacks and logs; a database address may hold a password.

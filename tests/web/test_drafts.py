@@ -44,6 +44,26 @@ def test_from_chats_to_a_run(house: House, ana: Person, twin: str) -> None:
     assert upload.survey["excerpt"] == []
 
 
+def test_a_base_model_is_chosen_among_those_that_are_offered(house: House, ana: Person, twin: str) -> None:
+    ana.post(f"/twins/{twin}/me", {"speaker": "Nora Quill"})
+    assert 'name="base"' not in ana.get(f"/twins/{twin}/create")  # where there is one, nothing is asked
+    usual = house.platform.settings.base
+    object.__setattr__(house.platform.settings, "bases", "/models/gemma-3-1b.gguf, , /models/large.gguf")
+    assert re.findall(r'<option value="(.*?)"', ana.get(f"/twins/{twin}/create")) == [
+        usual,
+        "/models/gemma-3-1b.gguf",
+        "/models/large.gguf",
+    ]
+    ana.post(f"/twins/{twin}/create", {"name": "Nora", "consent": "yes", "base": "/models/gemma-3-1b.gguf"})
+    assert house.platform.records.twin(twin).base == "/models/gemma-3-1b.gguf"
+
+
+def test_a_base_model_that_is_not_offered_is_not_taken(house: House, ana: Person, twin: str) -> None:
+    ana.post(f"/twins/{twin}/me", {"speaker": "Nora Quill"})
+    ana.post(f"/twins/{twin}/create", {"name": "Nora", "consent": "yes", "base": "/etc/passwd"})
+    assert house.platform.records.twin(twin).base == house.platform.settings.base
+
+
 def test_nothing_is_trained_without_consent(house: House, ana: Person, twin: str) -> None:
     ana.post(f"/twins/{twin}/me", {"speaker": "Nora Quill"})
     ana.post(f"/twins/{twin}/create", {"name": "Nora", "budget": "120"})
@@ -98,11 +118,12 @@ def test_drafts_do_not_pile_up(ana: Person, house: House) -> None:
 
 def test_an_estimate_follows_what_was_measured(house: House) -> None:
     house.ana()
-    assert estimates.speed(house.platform.records, "local") == pytest.approx(450)
+    assert estimates.speed(house.platform.records, "local") == pytest.approx(170)
     house.twin("ana@example.org")
     assert estimates.speed(house.platform.records, "local") == pytest.approx(500)
-    few, many = estimates.budgets(300, 500.0), estimates.budgets(100_000, 500.0)
-    assert [one.seconds for one in few] == [60]
+    few, many = estimates.budgets(100, 500.0), estimates.budgets(100_000, 500.0)
+    assert [one.seconds for one in few] == [120]
     assert few[0].share == 1
+    assert few[0].total_s < 120  # what measures is in the budget
     assert [one.seconds for one in many] == list(estimates.BUDGETS_S)
     assert many[0].share < many[1].share < 1

@@ -19,7 +19,7 @@ from twin.pipeline.work import Outcome, StageFunction, Work
 if TYPE_CHECKING:
     from twin.prepare.redact import Redactor
 
-MEASURING_S = 75.0
+MEASURING_S = 100.0
 """What a run needs beside training: reading and preparing, converting, and its quick measures."""
 
 EVERY = 5_000
@@ -124,7 +124,7 @@ def train(work: Work) -> Outcome:
 
     config = suited(TrainConfig())
     if budget := work.run.options.get("budget_s"):
-        # What a run may take is for all of it: measuring afterwards needs about a minute.
+        # What a run may take is for all of it: measuring afterwards needs its share.
         config = replace(config, budget_s=max(float(budget) - MEASURING_S, float(budget) / 2))
     adapter, examples = work.scratch / "adapter", work.fetch(keys.EXAMPLES)
     base = models.find(work.twin.base, folder=work.bases)

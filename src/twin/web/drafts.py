@@ -110,6 +110,8 @@ def check(twin_id: str) -> Response | str:
         others=len(counts) - len(speakers),
         names=names,
         texts=texts,
+        usual=estimates.USUAL_S,
+        bases=site().platform.settings.base_choices,
         budgets=estimates.budgets(written, estimates.speed(site().platform.records, access.account().id)),
     )
 
@@ -132,7 +134,9 @@ def create(twin_id: str) -> Response:
     kept = {key: value for key, value in twin.options.items() if key != "speakers" and value}
     if form.get("redact") == "no":
         kept["redact"] = "no"
-    twin = replace(twin, name=name, speakers=speakers, options=kept)
+    base = form.get("base", "")
+    base = base if base in here.platform.settings.base_choices else twin.base
+    twin = replace(twin, name=name, speakers=speakers, base=base, options=kept)
     here.platform.records.save(twin)
     for upload in here.store.uploads.of_twin(twin_id):
         if upload.state is not UploadState.READY:

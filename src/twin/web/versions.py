@@ -60,6 +60,7 @@ def likeness(twin_id: str) -> str:
         verdicts=list(verdicts(shown.report)) if shown and shown.report else [],
         corrections_waiting=here.store.corrections.waiting(twin_id),
         budgets=estimates.BUDGETS_S,
+        usual=estimates.USUAL_S,
     )
 
 
