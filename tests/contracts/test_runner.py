@@ -143,6 +143,16 @@ def test_a_run_that_waits_can_be_cancelled(place: Place) -> None:
         assert place.noted() == ["ingest r1"]
 
 
+def test_a_run_that_is_cancelled_before_it_is_submitted_never_begins(place: Place) -> None:
+    run = place.run()
+    place.runner.cancel(run)
+    until(lambda: place.state().final)
+    place.runner.submit(run)
+    place.runner.submit(place.run("r2", after=1))
+    until(lambda: place.state("r2").final)
+    assert place.state() is RunState.CANCELLED
+
+
 def test_a_cancelled_run_that_is_submitted_again_goes_on(place: Place) -> None:
     place.behave(Stage.TRAIN, "slow")
     run = place.run()

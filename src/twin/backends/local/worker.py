@@ -58,7 +58,7 @@ class Queue:
     def cancelled(self, run_id: str) -> bool:
         return self._wish(run_id).exists()
 
-    def drop_cancelled(self, *, but: str) -> None:
+    def drop_cancelled(self, *, but: str | None = None) -> None:
         """End the runs that are not wanted any more, except the one that is under way. For the worker."""
         for wish in self._folder.glob("*.cancel"):
             if wish.stem != but:
@@ -126,8 +126,9 @@ class Worker:
         while not stop.is_set():
             with self._queue.working() as alone:
                 while alone and not stop.is_set():
-                    jobs = [job for job in self._queue.waiting() if only in (None, job)]
                     try:
+                        self._queue.drop_cancelled()  # also those that were never submitted
+                        jobs = [job for job in self._queue.waiting() if only in (None, job)]
                         if jobs:
                             self._do(jobs[0], stop)
                         elif only:
