@@ -141,6 +141,7 @@ def test_deleting_leaves_no_trace(twin: Twin, chat: Path, home: Path) -> None:
 
 def test_a_twin_that_is_not_there(twin: Twin, chat: Path) -> None:
     twin("create", "me", "--speaker", "Otto", chat)
+    assert "no run has read its chats" in twin("chat", "me", "--once", "hi").err
     for command in ("delete", "run", "chat", "status"):
         ended = twin(command, "you")
         assert ended.status == 2

@@ -94,6 +94,7 @@ def test_2_a_killed_command_leaves_no_process_behind(shell: Shell) -> None:
     assert psutil.wait_procs(children, timeout=30)[1] == [], "the stage noticed that it was left alone"
     assert shell.last_run()["state"] == "running"
     assert "was broken off at train; `twin run` goes on" in shell.run("status")
+    assert "It is not trained yet" in shell.run("chat", "me", text="hi\n/quit\n")
 
 
 def test_3_the_same_command_goes_on_and_finishes(shell: Shell) -> None:

@@ -65,16 +65,18 @@ class Talk:
     ) -> None:
         from twin.errors import DataError
 
-        if twin.run_id is None:
-            raise DataError(f"{twin.name!r} cannot answer yet: it was not trained. Run `twin run {twin.name}`.")
         self._twin = twin
         self._voice = replace(invocation.platform.voice(twin), sampling=sampling)
+        if self._voice.untrained and self._voice.past is None:
+            raise DataError(f"{twin.name!r} cannot answer yet: no run has read its chats. Run `twin run {twin.name}`.")
         self._partner = partner or self._voice.partner
         self._turns: list[Turn] = []
 
     def go_on(self) -> None:
         """Read what is typed, and print replies as they come, until there is no more."""
         click.echo(f"This is an AI that writes like {visible(self._twin.speakers[0])}. /help lists the commands.")
+        if self._voice.untrained:
+            click.echo("It is not trained yet: the base model goes on from messages of the chats.")
         while True:
             try:
                 text = click.prompt("you", prompt_suffix="> ", default="", show_default=False).strip()

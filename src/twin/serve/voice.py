@@ -40,6 +40,11 @@ class Voice:
     remembers: bool = False
     sampling: Sampling = field(default_factory=Sampling)
 
+    @property
+    def untrained(self) -> bool:
+        """Whether the base speaks from examples."""
+        return self.adapter is None
+
     def reply(
         self, turns: Sequence[Turn], *, sampling: Sampling | None = None, setting: str = "", deadline_s: float = 60.0
     ) -> Reply:
@@ -61,12 +66,12 @@ class Voice:
         return Reply(pieces, tuple(drew_on))
 
     def _reminded(self, turns: Sequence[Turn]) -> tuple[list[Exchange], str]:
-        if self.past is None or (self.adapter is not None and not self.remembers):
+        if self.past is None or not (self.untrained or self.remembers):
             return [], ""
         last = next((turn for turn in reversed(turns) if turn.role is Role.OTHER), None)
         text = "\n".join(last.messages) if last else ""
         try:
-            if self.adapter is None:
+            if self.untrained:
                 found = instant.examples(self.past, text)
                 return found, instant.opening(found, speaker=self.speaker)
             found = self.past.recall(text)
