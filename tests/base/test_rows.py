@@ -52,6 +52,15 @@ def test_every_predicted_token_is_in_exactly_one_batch(sizes: list[int], seed: i
     assert sorted(found) == sorted(wanted)
 
 
+def test_a_few_crowded_batches_do_not_make_all_larger() -> None:
+    crowded = [Tokens(np.arange(32, dtype=np.int32), np.arange(32) > 0, np.arange(32) > 0)] * 2
+    usual = [Tokens(np.arange(32, dtype=np.int32), np.arange(32) > 24, np.arange(32) > 24)] * 98
+    made = batches([*crowded, *usual], rows=2, length=32, seed=1)
+    assert made[0].places.shape == (32,)
+    assert batches([*crowded, *usual], rows=2, length=32)[0].places.shape == (64,)
+    assert sum(batch.learned.sum() for batch in made) == 2 * 32 + 48 * 14
+
+
 def losses(backbone: object, batch: Batch) -> dict[int, float]:
     states = np.asarray(hidden_states(backbone, batch.tokens, batch.segments)).reshape(-1, 64)[batch.places]
     nats = np.asarray(token_losses(states, backbone.token_embedding.embeddings.value, batch.targets))  # type: ignore[attr-defined]

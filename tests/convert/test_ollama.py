@@ -14,7 +14,8 @@ TRANSCRIPT = Frame.of(Transcript(), speaker="Ana Pérez", partner="Ben")
 
 def test_frame_of_a_transcript() -> None:
     assert (
-        Frame(opening="Ben: ", answer="\n\nAna Pérez: ", again="\n\nBen: ", final="\n\nAna Pérez:", stop="\n") == TRANSCRIPT
+        Frame(opening="Ben: ", answer="\n\nAna Pérez: ", again="\n\nBen: ", final="\n\nAna Pérez:", stop="\n")
+        == TRANSCRIPT
     )
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +130,21 @@ def test_a_budget_shortens_the_plan(base: Base, examples: Path, tmp_path: Path) 
     config = replace(CONFIG, epochs=2000, budget_s=4.0)
     result = train(examples, tmp_path / "out", base=base, config=config, checkpoints=tmp_path)
     assert result.epochs < 2000
+
+
+def test_a_budget_holds_where_the_machine_becomes_slow(base: Base, examples: Path, tmp_path: Path) -> None:
+    planned: list[int] = []
+
+    def slow(progress: Progress) -> None:
+        if progress.total:
+            planned.append(progress.total)
+        time.sleep(0.1 if progress.done > 10 else 0)
+
+    config = replace(CONFIG, epochs=2000, budget_s=4.0)
+    result = train(examples, tmp_path / "out", base=base, config=config, checkpoints=tmp_path, watch=slow)
+    assert result.steps < 60
+    assert result.steps < max(planned[:20])
+    assert "held_out" in result.curve[-1]
 
 
 def test_nothing_held_out_is_an_error(base: Base, examples: Path, tmp_path: Path) -> None:

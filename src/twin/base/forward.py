@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from twin.base.attention import attend
 from twin.base.keras import keras
 from twin.base.rows import Batch
 
@@ -42,8 +43,7 @@ def hidden_states(backbone: Any, tokens: Any, segments: Any, *, frozen_below: in
 
 
 def _block(block: Any, x: Any, mask: Any) -> Any:
-    attended = block.attention(block.pre_attention_norm(x), attention_mask=mask)
-    x = x + block.post_attention_norm(attended)
+    x = x + block.post_attention_norm(attend(block.attention, block.pre_attention_norm(x), mask))
     y = block.pre_ffw_norm(x)
     y = keras.activations.gelu(block.gating_ffw(y), approximate=True) * block.gating_ffw_2(y)
     return x + block.post_ffw_norm(block.ffw_linear(y))

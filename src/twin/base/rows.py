@@ -18,8 +18,10 @@ from twin.domain.examples import Example, Turn
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
-_POSITIONS = 64
+_POSITIONS = 32
 """Predicted places of a batch are padded to a multiple of this."""
+_CROWDED = 0.05
+"""Share of the batches of an epoch that may have more predicted places than are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,8 @@ def batches(sequences: Sequence[Tokens], *, rows: int, length: int, seed: int | 
 
     Sequences go into the fullest row that still takes them, longest first (best fit decreasing). Rows are dealt
     to batches so that each has about as many predicted places. `seed` shuffles the order of the batches and which
-    rows meet; None keeps them sorted.
+    rows meet, and leaves some places of the few most crowded batches out for this time, because all batches would pay
+    for theirs; None keeps all, and the order.
     """
     packed = _pack(sequences, length=length)
     if seed is not None:
@@ -118,13 +121,13 @@ def batches(sequences: Sequence[Tokens], *, rows: int, length: int, seed: int | 
     for number, row in enumerate(packed):
         turn, place = divmod(number, count)
         dealt[place if turn % 2 == 0 else count - 1 - place].append(row)
-    most = max(
-        (sum(int(sequences[index].learned.sum()) for row in group for index in row) for group in dealt), default=0
-    )
-    places = -(-most // _POSITIONS) * _POSITIONS
-    made = [_batch(sequences, group, rows=rows, length=length, places=places) for group in dealt]
+    counts = sorted(sum(int(sequences[index].learned.sum()) for row in group for index in row) for group in dealt)
+    crowded = 0 if seed is None else int(_CROWDED * len(counts))
+    places = -(-max(counts[: len(counts) - crowded], default=0) // _POSITIONS) * _POSITIONS
+    random = np.random.default_rng(seed)
+    made = [_batch(sequences, group, rows=rows, length=length, places=places, random=random) for group in dealt]
     if seed is not None:
-        np.random.default_rng(seed).shuffle(made)  # type: ignore[arg-type]
+        random.shuffle(made)  # type: ignore[arg-type]
     return made
 
 
@@ -146,7 +149,15 @@ def _pack(sequences: Sequence[Tokens], *, length: int) -> list[list[int]]:
     return rows
 
 
-def _batch(sequences: Sequence[Tokens], group: Sequence[list[int]], *, rows: int, length: int, places: int) -> Batch:
+def _batch(
+    sequences: Sequence[Tokens],
+    group: Sequence[list[int]],
+    *,
+    rows: int,
+    length: int,
+    places: int,
+    random: np.random.Generator,
+) -> Batch:
     tokens = np.zeros((rows, length), np.int32)
     segments = np.zeros((rows, length), np.int32)
     found: dict[str, list[Any]] = {"places": [], "targets": [], "words": [], "owners": []}
@@ -164,12 +175,14 @@ def _batch(sequences: Sequence[Tokens], group: Sequence[list[int]], *, rows: int
             found["words"].append(one.words[targets])
             found["owners"].append(np.full(len(targets), index))
             at = stop
-    count = sum(map(len, found["targets"]))
+    every = sum(map(len, found["targets"]))
+    count = min(every, places)
+    kept = np.sort(random.choice(every, count, replace=False))
 
     def padded(key: str, kind: Any) -> npt.NDArray[Any]:
         result = np.zeros(places, kind)
         if found[key]:
-            result[:count] = np.concatenate(found[key])
+            result[:count] = np.concatenate(found[key])[kept]
         return result
 
     return Batch(

@@ -31,6 +31,8 @@ from twin.train.step import Flops, Stepper
 _SAVE_EVERY_S = 20.0
 _PROBES = 3
 """Steps that are timed, after the one that compiles, before the number of steps is settled under a budget."""
+_RECENT = 16
+"""Steps whose time foretells that of those to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class _Training:
         self._epoch_batches: tuple[int, list[list[Batch]]] = (-1, [])
         self._per_epoch = len(self._groups(0))
         self._step = 0
-        self._steps = max(1, round(self._per_epoch * config.epochs))
+        self._most = max(1, round(self._per_epoch * config.epochs))
+        self._steps = self._most
         self._best: list[Any] = list(map(np.asarray, stepper.weights))
         self._best_loss = math.inf
         self._worse = 0
@@ -158,7 +161,7 @@ class _Training:
         if self._step == 0 and not self._curve:
             self._evaluate()
         saved = time.monotonic()
-        every = max(1, self._steps // self._config.evaluations)
+        judged = self._due()
         while self._step < self._steps and self._worse < self._config.patience:
             start = time.monotonic()
             group = self._groups(self._step)[self._step % self._per_epoch]
@@ -166,9 +169,9 @@ class _Training:
             self._step += 1
             took = time.monotonic() - start
             self._note(loss, group, took)
-            if self._step == _PROBES + 1:
-                every = self._settle()
-            if self._step % every == 0 or self._step == self._steps:
+            self._settle()
+            if self._due() > judged:
+                judged = self._due()
                 self._evaluate()
             if time.monotonic() - saved > _SAVE_EVERY_S:
                 self._save()
@@ -212,15 +215,19 @@ class _Training:
         """Seconds that this training has taken, those before it was interrupted included."""
         return self._before + time.monotonic() - self._began
 
-    def _settle(self) -> int:
-        """Fit the steps into the budget, from the time that the first ones took; steps between evaluations."""
+    def _due(self) -> int:
+        """How many evaluations should be behind us by now, the one before the first step left out."""
+        return self._step * self._config.evaluations // self._steps
+
+    def _settle(self) -> None:
+        """Fit the steps that are left into the budget, by the time that the last ones took."""
         budget = self._config.budget_s
-        if budget is not None:
-            took = float(np.median([took for took, _ in self._speed]))
-            judging = self._curve[0]["seconds"] * self._config.evaluations
-            fitting = int((budget - self._elapsed() - judging) / took) + self._step
-            self._steps = max(self._step, min(self._steps, fitting))
-        return max(1, self._steps // self._config.evaluations)
+        if budget is None or len(self._speed) < _PROBES:
+            return
+        took = float(np.median([took for took, _ in self._speed[-_RECENT:]]))
+        judging = self._curve[0]["seconds"] * (self._config.evaluations - self._due())
+        fitting = int((budget - self._elapsed() - judging) / took) + self._step
+        self._steps = max(self._step, min(self._most, fitting))
 
     def _note(self, loss: float, group: list[Batch], took: float) -> None:
         size = sum(batch.size for batch in group)
