@@ -8,6 +8,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import statistics
 import tempfile
 import threading
@@ -83,16 +84,14 @@ def told(name: str, figures: dict[str, Any]) -> dict[str, Any]:
 def decode(base: Base, *, threads: int, rounds: int) -> dict[str, Any]:
     """Tokens a second of one reply, ours through the engine, beside llama.cpp's own.
 
-    Its threads spin while they wait for each other, which other programs slow down a lot. The ratio is to
-    llama.cpp with threads that sleep, as ours do; how it does as it comes is told too.
+    Its threads spin while they wait for each other and for work, so it is stopped while ours has its turn.
     """
     tokens = [base.vocabulary.bos, *base.vocabulary.encode(COUNTING)]
     sampling = Sampling(temperature=0, max_tokens=TOKENS)
-    speeds: dict[str, list[float]] = {"ours": [], "sleeping": [], "spinning": []}
+    speeds: dict[str, list[float]] = {"ours": [], "llama.cpp": []}
     with (
         closing(LlamaServer(base.path, [], threads=threads, context=2048, slots=8, waiting=8)) as server,
-        closing(Raw(base.path, threads=threads, wait="passive")) as sleeping,
-        closing(Raw(base.path, threads=threads, wait="active")) as spinning,
+        closing(Raw(base.path, threads=threads)) as raw,
     ):
 
         def ours() -> float:
@@ -103,40 +102,46 @@ def decode(base: Base, *, threads: int, rounds: int) -> dict[str, Any]:
             return (TOKENS - 1) / (times[-1] - times[0])
 
         for number in range(rounds + 1):
-            found = ours(), sleeping.tokens_per_s(tokens), spinning.tokens_per_s(tokens)
+            found = ours(), raw.tokens_per_s(tokens)
             if number:  # the first ones read the file
                 for name, speed in zip(speeds, found, strict=True):
                     speeds[name].append(speed)
-    ratios = [one / other for one, other in zip(speeds["ours"], speeds["sleeping"], strict=True)]
+    ratios = [one / other for one, other in zip(*speeds.values(), strict=True)]
     return {
         "decode_ratio": round(statistics.median(ratios), 3),
         "decode_tokens_per_s": round(statistics.median(speeds["ours"]), 1),
-        "llama_cpp_tokens_per_s": round(statistics.median(speeds["sleeping"]), 1),
-        "llama_cpp_spinning_tokens_per_s": round(statistics.median(speeds["spinning"]), 1),
+        "llama_cpp_tokens_per_s": round(statistics.median(speeds["llama.cpp"]), 1),
     }
 
 
 class Raw:
     """llama.cpp alone, in a process of its own: one slot, its own defaults."""
 
-    def __init__(self, model: Path, *, threads: int, wait: str) -> None:
+    def __init__(self, model: Path, *, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._line, other = context.Pipe()
-        self._process = context.Process(target=_raw, args=(str(model), threads, wait, other))
+        self._process = context.Process(target=_raw, args=(str(model), threads, other))
         self._process.start()
         other.close()
 
     def tokens_per_s(self, tokens: list[int]) -> float:
+        self._signal(signal.SIGCONT)
         self._line.send(tokens)
-        return self._line.recv()
+        found = self._line.recv()
+        self._signal(signal.SIGSTOP)
+        return found
 
     def close(self) -> None:
+        self._signal(signal.SIGCONT)
         self._line.close()
         self._process.join()
 
+    def _signal(self, number: int) -> None:
+        assert self._process.pid
+        os.kill(self._process.pid, number)
 
-def _raw(model: str, threads: int, wait: str, line: Connection) -> None:
-    os.environ["OMP_WAIT_POLICY"] = wait
+
+def _raw(model: str, threads: int, line: Connection) -> None:
     import xllamacpp
 
     parameters = xllamacpp.CommonParams()

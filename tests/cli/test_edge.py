@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +13,9 @@ import pytest
 from tests.cli.conftest import Twin
 
 from twin.cli import group
+from twin.domain.ports import Piece
+from twin.platform import Platform
+from twin.serve.voice import Voice
 
 
 def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
@@ -201,3 +205,19 @@ def test_an_extra_that_is_missing_is_named(
 
     monkeypatch.setattr("twin.pipeline.creation.survey", missing)
     assert said in twin("parse", chat).err
+
+
+class Silent:
+    """A model that ends every reply at once."""
+
+    def reply(self, *_: object, **__: object) -> Iterator[Piece]:
+        return iter(())
+
+
+def test_a_twin_that_says_nothing_does_not_repeat_the_question(
+    twin: Twin, chat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin("create", "me", "--speaker", "Otto", chat)
+    voice = Voice(Silent(), "Otto", "an adapter")  # type: ignore[arg-type]
+    monkeypatch.setattr(Platform, "voice", lambda *_: voice)
+    assert json.loads(twin("chat", "me", "--once", "hi", "--json").out) == {"messages": []}

@@ -13,7 +13,7 @@ from twin.cli.parse import visible
 
 if TYPE_CHECKING:
     from twin.domain.examples import Turn
-    from twin.domain.ports import Sampling
+    from twin.domain.ports import Piece, Sampling
     from twin.domain.twins import Twin
 
 HELP = """\
@@ -98,11 +98,11 @@ class Talk:
                 self._print(self._reply())
 
     def answer(self, text: str) -> Iterator[str]:
-        """The messages of the reply to `text`."""
+        """The messages of the reply to `text`; none where the twin says nothing."""
+        from twin.serve.voice import messages
+
         self._say(text)
-        for _ in self._reply():
-            pass
-        yield from self._turns[-1].messages
+        yield from messages(self._reply())
 
     def _say(self, text: str) -> None:
         from twin.domain.examples import Role, Turn
@@ -113,7 +113,7 @@ class Talk:
         else:
             self._turns.append(Turn(Role.OTHER, self._partner, (text,)))
 
-    def _reply(self) -> "Iterator[tuple[int, str]]":
+    def _reply(self) -> "Iterator[Piece]":
         """The pieces of the reply, which becomes part of the conversation once it is complete."""
         from twin.domain.examples import Role, Turn
 
@@ -126,7 +126,7 @@ class Talk:
         if said := tuple(message for message in messages if message):
             self._turns.append(Turn(Role.OWNER, speaker, said))
 
-    def _print(self, pieces: "Iterator[tuple[int, str]]") -> None:
+    def _print(self, pieces: "Iterator[Piece]") -> None:
         name, last = visible(self._twin.speakers[0].split()[0]), -1
         try:
             for message, text in pieces:
