@@ -87,7 +87,8 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 
 def lost(content: bytes, texts: list[str], reports: tuple[Report, ...]) -> list[str]:
     """The marked words of a generated export that are in no message, beyond what its report counts as misses."""
-    present = set(re.findall(rb"\bw\d+w\b", content))
+    # What follows the mark of iPhones is no person's words, wherever damage has put it.
+    present = set(re.findall(rb"(?<!\xe2\x80\x8e)(?<!\xe2\x80\x8e )\bw\d+w\b", content))
     found = set(re.findall(r"w\d+w", " ".join(texts)))
     missing = [word.decode() for word in present if word.decode() not in found]
     return missing if len(missing) > sum(report.unmatched_count for report in reports) else []

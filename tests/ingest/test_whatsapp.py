@@ -202,6 +202,7 @@ def test_iphone_groups_speak_under_their_own_name(tmp_path: Path) -> None:
         ("<3", Kind.TEXT, "<3"),
         ("<b>bold</b>", Kind.TEXT, "<b>bold</b>"),
         ("image", Kind.TEXT, "image"),
+        ("see you at 20.15 \nor later", Kind.TEXT, None),  # a word like a file, and a space: nothing is attached
     ],
 )
 def test_types_android_bodies(tmp_path: Path, body: str, kind: Kind, text: str | None) -> None:

@@ -172,8 +172,8 @@ class Kinds:
             return _kind_of(file), _caption(caption)
         first, _, caption = text.partition("\n")
         for word, locales in phrases().words["beside"].items():
-            file = first.removeprefix(word).removesuffix(word).strip()
-            if file != first and re.fullmatch(_FILE, file):
+            file = first.removeprefix(word).removesuffix(word)
+            if file != first and re.fullmatch(_FILE, file.strip()):
                 self._heard(locales)
                 return _kind_of(file), caption
         return None
