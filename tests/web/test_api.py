@@ -172,7 +172,8 @@ def test_a_conversation_becomes_turns(world: World) -> None:
 
 def test_seed_temperature_stop_and_length(world: World) -> None:
     client = world.client()
-    drawn = [ask(client, temperature=1.5, seed=seed).choices[0].message.content for seed in (1, 1, 2, 3)]
+    cat = [{"role": "user", "content": "did you feed the cat"}]
+    drawn = [ask(client, messages=cat, temperature=1.5, seed=n).choices[0].message.content for n in (1, 1, 2, 3)]
     assert drawn[0] == drawn[1]
     assert len(set(drawn)) > 1
     text = ask(client).choices[0].message.content

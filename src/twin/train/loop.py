@@ -31,7 +31,7 @@ from twin.train.step import Flops, Stepper
 _SAVE_EVERY_S = 20.0
 _PROBES = 3
 """Steps that are timed, after the one that compiles, before the number of steps is settled under a budget."""
-_RECENT = 16
+_RECENT = 12
 """Steps whose time foretells that of those to come."""
 
 
@@ -143,8 +143,7 @@ class _Training:
         self._epoch_batches: tuple[int, list[list[Batch]]] = (-1, [])
         self._per_epoch = len(self._groups(0))
         self._step = 0
-        self._most = max(1, round(self._per_epoch * config.epochs))
-        self._steps = self._most
+        self._steps = self._most = max(1, round(self._per_epoch * config.epochs))
         self._best: list[Any] = list(map(np.asarray, stepper.weights))
         self._best_loss = math.inf
         self._worse = 0
@@ -167,8 +166,7 @@ class _Training:
             group = self._groups(self._step)[self._step % self._per_epoch]
             loss = self._stepper.step(group, learning_rate=self._rate())
             self._step += 1
-            took = time.monotonic() - start
-            self._note(loss, group, took)
+            self._note(loss, group, time.monotonic() - start)
             self._settle()
             if self._due() > judged:
                 judged = self._due()
@@ -225,9 +223,8 @@ class _Training:
         if budget is None or len(self._speed) < _PROBES:
             return
         took = float(np.median([took for took, _ in self._speed[-_RECENT:]]))
-        judging = self._curve[0]["seconds"] * (self._config.evaluations - self._due())
-        fitting = int((budget - self._elapsed() - judging) / took) + self._step
-        self._steps = max(self._step, min(self._most, fitting))
+        left = budget - self._elapsed() - self._curve[0]["seconds"] * (self._config.evaluations - self._due())
+        self._steps = max(self._step, min(self._most, int(left / took) + self._step))
 
     def _note(self, loss: float, group: list[Batch], took: float) -> None:
         size = sum(batch.size for batch in group)
@@ -235,9 +232,8 @@ class _Training:
         if self._step > 1:
             self._speed.append((took, size))
             self._learned += int(sum(batch.learned.sum() for batch in group))
-        row = {"step": float(self._step), "loss": loss}
-        self._curve.append(row)
-        recent = self._speed[-8:]
+        self._curve.append({"step": float(self._step), "loss": loss})
+        recent = self._speed[-_RECENT:]
         seconds = sum(one for one, _ in recent)
         figures = {"loss": loss}
         if seconds:
