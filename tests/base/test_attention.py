@@ -16,10 +16,7 @@ assert keras
 @pytest.mark.parametrize("heads", [(4, 1), (4, 2), (3, 3)])
 @pytest.mark.parametrize("window", [None, 5])
 @pytest.mark.parametrize("by_head", [True, False])
-@pytest.mark.parametrize("together", [True, False])
-def test_it_is_kerashubs(
-    heads: tuple[int, int], window: int | None, by_head: bool, together: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_kerashubs(heads: tuple[int, int], window: int | None, by_head: bool) -> None:
     random = np.random.default_rng(3)
     layer = CachedGemma3Attention(
         head_dim=16,
@@ -38,6 +35,4 @@ def test_it_is_kerashubs(
     x = jnp.asarray(random.normal(size=(2, 12, 24)), jnp.float32)
     segments = np.repeat([[1] * 4 + [2] * 8, [1] * 12], 1, axis=0)
     mask = jnp.asarray((segments[:, :, None] == segments[:, None]) & np.tril(np.ones((12, 12), bool)))
-    if together:
-        monkeypatch.setattr(ours, "_each", ours._all)  # pyright: ignore[reportPrivateUsage]
     assert np.asarray(ours.attend(layer, x, mask)) == pytest.approx(np.asarray(layer(x, attention_mask=mask)), abs=2e-5)

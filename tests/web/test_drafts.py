@@ -127,3 +127,6 @@ def test_an_estimate_follows_what_was_measured(house: House) -> None:
     assert few[0].total_s < 120  # what measures is in the budget
     assert [one.seconds for one in many] == list(estimates.BUDGETS_S)
     assert many[0].share < many[1].share < 1
+    # A small budget is halved between training and measuring, and measuring then takes longer than its half.
+    assert [round(one.total_s) for one in many[:3]] == [160, 240, 420]
+    assert estimates.USUAL_S in estimates.BUDGETS_S

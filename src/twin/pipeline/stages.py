@@ -26,6 +26,11 @@ EVERY = 5_000
 """Messages between two words to the watcher."""
 
 
+def training_s(budget: float) -> float:
+    """What training gets of the seconds that a whole run may take: what measuring leaves, and half of a small budget."""
+    return max(budget - MEASURING_S, budget / 2)
+
+
 def ingest(work: Work) -> Outcome:
     """Uploads become messages."""
     work.watch(Progress(Stage.INGEST))
@@ -124,8 +129,7 @@ def train(work: Work) -> Outcome:
 
     config = suited(TrainConfig())
     if budget := work.run.options.get("budget_s"):
-        # What a run may take is for all of it: measuring afterwards needs its share.
-        config = replace(config, budget_s=max(float(budget) - MEASURING_S, float(budget) / 2))
+        config = replace(config, budget_s=training_s(float(budget)))
     adapter, examples = work.scratch / "adapter", work.fetch(keys.EXAMPLES)
     base = models.find(work.twin.base, folder=work.bases)
     with (

@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from twin.domain.ports import RecordStore
-from twin.pipeline.stages import MEASURING_S
+from twin.pipeline.stages import MEASURING_S, training_s
+from twin.train.config import TrainConfig
 
-BUDGETS_S = (120, 240, 420, 900, 3600)
-USUAL_S = 420
-"""What a run takes if nobody says otherwise: the training time of `TrainConfig`, and measuring."""
+USUAL_S = round((TrainConfig().budget_s or 0) + MEASURING_S)
+"""What a run takes if nobody says otherwise."""
+BUDGETS_S = (120, 240, USUAL_S, 900, 3600)
 
 _TOKENS_PER_MESSAGE = 40
 """Tokens that pass through the model for one message of the owner, what it answers included: 28 in a chat of two, 50 in
@@ -41,8 +42,8 @@ def budgets(written: int, tokens_per_s: float) -> list[Budget]:
     needed = written * _TOKENS_PER_MESSAGE * _EPOCHS / tokens_per_s
     found: list[Budget] = []
     for seconds in BUDGETS_S:
-        learning = seconds - MEASURING_S
-        found.append(Budget(seconds, min(seconds, needed + MEASURING_S), min(1.0, learning / needed)))
+        learning = training_s(seconds)
+        found.append(Budget(seconds, min(learning, needed) + MEASURING_S, min(1.0, learning / needed)))
         if needed <= learning * 1.1:  # the next choice would hardly be another
             break
     return found
