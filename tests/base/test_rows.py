@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.tiny import TinyGemma
 
 from twin.base import keras as base_keras
+from twin.base.embedding import table_of
 from twin.base.forward import hidden_states, token_losses
 from twin.base.models import Base
 from twin.base.rows import Batch, Tokens, batches, continuation, measure, sequence
@@ -63,7 +64,7 @@ def test_a_few_crowded_batches_do_not_make_all_larger() -> None:
 
 def losses(backbone: object, batch: Batch) -> dict[int, float]:
     states = np.asarray(hidden_states(backbone, batch.tokens, batch.segments)).reshape(-1, 64)[batch.places]
-    nats = np.asarray(token_losses(states, backbone.token_embedding.embeddings.value, batch.targets))  # type: ignore[attr-defined]
+    nats = np.asarray(token_losses(states, table_of(backbone.token_embedding), batch.targets))  # type: ignore[attr-defined]
     real = batch.learned > 0
     return {int(owner): float(nats[real & (batch.owners == owner)].sum()) for owner in set(batch.owners[real])}
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from twin.base.embedding import rows, table_of
+from twin.base.forward import normalisers
 from twin.base.models import Base
 from twin.domain.examples import Role, Turn
 from twin.errors import ModelError
@@ -15,6 +17,7 @@ from twin.errors import ModelError
 DIGITS = 4
 _ROWS = 250
 """Beginnings that are continued at once: their keys and values take 0.4 GB with Gemma 3 270M."""
+_normalisers = jax.jit(normalisers)
 
 
 def likelihoods(
@@ -86,9 +89,7 @@ def _continue(backbone: Any, tokens: Any, known: list[Any], at: int) -> tuple[An
 
 def _digit_nats(backbone: Any, states: Any, digits: Sequence[int]) -> npt.NDArray[np.float64]:
     """Log-likelihood of each digit after hidden states (n, hidden); (n, 10)."""
-    embedding = backbone.token_embedding.embeddings.value
-    parts: list[Any] = []
-    for at in range(0, len(states), 64):
-        scores = jnp.matmul(states[at : at + 64], embedding.T.astype(states.dtype), preferred_element_type=jnp.float32)
-        parts.append(scores[:, jnp.asarray(digits)] - jax.nn.logsumexp(scores, -1, keepdims=True))
-    return np.asarray(jnp.concatenate(parts), np.float64)
+    table = table_of(backbone.token_embedding)
+    wanted = rows(table, jnp.asarray(digits), states.dtype)
+    scores = jnp.matmul(states, wanted.T, preferred_element_type=jnp.float32)
+    return np.asarray(scores - _normalisers(states, table)[0][:, None], np.float64)

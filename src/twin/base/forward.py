@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from twin.base.attention import attend
+from twin.base.embedding import Table, floats, rows, table_of
 from twin.base.keras import keras
 from twin.base.rows import Batch
 
@@ -53,25 +54,21 @@ def predicted_nats(backbone: Any, batch: Batch, *, frozen_below: int = 0, remat:
     """Nats of each predicted token of a batch, (places,)."""
     states = hidden_states(backbone, batch.tokens, batch.segments, frozen_below=frozen_below, remat=remat)
     states = states.reshape(-1, states.shape[-1])[batch.places]
-    embedding = backbone.token_embedding.embeddings.value
-    return token_losses(states, embedding.astype(states.dtype), batch.targets)
+    return token_losses(states, table_of(backbone.token_embedding), batch.targets)
 
 
 @jax.custom_vjp
-def token_losses(states: Any, embedding: Any, targets: Any) -> Any:
+def token_losses(states: Any, table: Table, targets: Any) -> Any:
     """Nats for each predicted token, (places,), of hidden states (places, hidden) under the tied embedding.
 
-    One block of the vocabulary exists at a time: its scores go into a running softmax and are forgotten. The
-    embedding is frozen, so that the gradient with respect to the states, which is the expected embedding minus the
-    wanted one, is summed up on the same way, and no score is computed twice.
-
-    Source: the running softmax of Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
+    The embedding is frozen, so that the gradient with respect to the states, which is the expected embedding minus
+    the wanted one, is summed up on the way forward, and no score is computed twice.
     """
-    return _losses(states, embedding, targets, expect=False)[0]
+    return _losses(states, table, targets, expect=False)[0]
 
 
-def _forward(states: Any, embedding: Any, targets: Any) -> Any:
-    return _losses(states, embedding, targets, expect=True)
+def _forward(states: Any, table: Table, targets: Any) -> Any:
+    return _losses(states, table, targets, expect=True)
 
 
 def _backward(gradients: Any, upstream: Any) -> Any:
@@ -81,13 +78,26 @@ def _backward(gradients: Any, upstream: Any) -> Any:
 token_losses.defvjp(_forward, _backward)
 
 
-def _losses(states: Any, embedding: Any, targets: Any, *, expect: bool) -> tuple[Any, Any]:
+def _losses(states: Any, table: Table, targets: Any, *, expect: bool) -> tuple[Any, Any]:
     """The losses, and their gradients with respect to the states where `expect`."""
-    count, hidden = states.shape
-    wanted = embedding[targets]
+    wanted = rows(table, targets, states.dtype)
+    normaliser, expected = normalisers(states, table, expect=expect)
+    own = (states.astype(jnp.float32) * wanted.astype(jnp.float32)).sum(-1)
+    return normaliser - own, (expected - wanted).astype(states.dtype) if expect else None
 
-    def add(so_far: Any, block: Any) -> Any:
+
+def normalisers(states: Any, table: Table, *, expect: bool = False) -> tuple[Any, Any]:
+    """The logarithm of the sum of all words' exponentiated scores, (places,), and the expected embedding if asked for.
+
+    One block of the vocabulary exists at a time: its scores go into a running softmax and are forgotten.
+
+    Source: the running softmax of Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
+    """
+    count, hidden = states.shape
+
+    def add(so_far: Any, part: Table) -> Any:
         top, total, expected = so_far
+        block = floats(part, states.dtype)
         scores = jnp.matmul(states, block.T, preferred_element_type=jnp.float32)
         higher = jnp.maximum(top, scores.max(-1))
         exps = jnp.exp(scores - higher[:, None])
@@ -99,12 +109,10 @@ def _losses(states: Any, embedding: Any, targets: Any, *, expect: bool) -> tuple
         return (higher, total, expected), None
 
     start = (jnp.full(count, -jnp.inf), jnp.zeros(count), jnp.zeros((count, hidden) if expect else ()))
-    blocks, rest = divmod(embedding.shape[0], _BLOCK)
-    whole = embedding[: blocks * _BLOCK].reshape(blocks, _BLOCK, hidden)
+    blocks, rest = divmod(jax.tree.leaves(table)[0].shape[0], _BLOCK)
+    whole = jax.tree.map(lambda one: one[: blocks * _BLOCK].reshape(blocks, _BLOCK, *one.shape[1:]), table)
     state, _ = jax.lax.scan(add, start, whole)
     if rest:
-        state, _ = add(state, embedding[blocks * _BLOCK :])
+        state, _ = add(state, jax.tree.map(lambda one: one[blocks * _BLOCK :], table))
     top, total, expected = state
-    own = (states.astype(jnp.float32) * wanted.astype(jnp.float32)).sum(-1)
-    gradients = (expected / total[:, None] - wanted).astype(states.dtype) if expect else None
-    return jnp.log(total) + top - own, gradients
+    return jnp.log(total) + top, expected / total[:, None] if expect else None

@@ -24,6 +24,8 @@ _STRING, _ARRAY = 8, 9
 # GGUF metadata value types that are plain numbers: struct code by type number.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _CHUNK_ROWS = 8192
+BLOCK = 32
+"""Weights that share a scale in the format Q8_0."""
 # Modules of a decoder layer: their name in Hugging Face's format and in GGUF's.
 MODULES = {
     "self_attn.q_proj": "attn_q",
@@ -107,6 +109,15 @@ class GGUF:
         if tensor.kind == gguf.GGMLQuantizationType.F16:
             return data.view(np.float16).reshape(tensor.shape)
         return data.reshape(*tensor.shape[:-1], -1)
+
+    def blocks(self, name: str) -> tuple[npt.NDArray[np.int8], Floats] | None:
+        """A matrix in the format Q8_0 as its codes, of its `shape`, and their scales, (rows, columns / 32); else None."""
+        if self.tensors[name].kind != gguf.GGMLQuantizationType.Q8_0:
+            return None
+        raw = self.raw(name)
+        blocks = raw.reshape(len(raw), -1, 2 + BLOCK)
+        scales = np.ascontiguousarray(blocks[..., :2]).view(np.float16)[..., 0].astype(np.float32)
+        return np.ascontiguousarray(blocks[..., 2:]).view(np.int8).reshape(len(raw), -1), scales
 
     def let_go(self) -> None:
         """Give back the memory of what was read; it can be read again."""

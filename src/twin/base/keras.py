@@ -22,6 +22,7 @@ import keras
 import keras_hub
 import numpy as np
 
+from twin.base.embedding import Blocks, is_packed, pack
 from twin.base.gguf import GGUF, MODULES, Floats
 from twin.base.models import Base
 from twin.errors import ModelError
@@ -29,6 +30,8 @@ from twin.errors import ModelError
 # glibc gives each thread that allocates a heap of its own, and keeps what was freed in each: 200 MB of a training.
 with suppress(AttributeError, OSError, TypeError):  # no glibc
     ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX
+
+_EMBEDDING = "token_embd.weight"
 
 
 class Linear(NamedTuple):
@@ -39,17 +42,26 @@ class Linear(NamedTuple):
     layer: Any
 
 
-def load(base: Base, *, dtype: str = "float32") -> Any:
+def load(base: Base, *, dtype: str = "float32", packed: bool = True) -> Any:
     """The backbone of `base` with its weights, computing in `dtype`.
+
+    Args:
+        packed: leave the embedding in the file's 8-bit blocks where it has them.
 
     Raises:
         ModelError: the file holds another architecture than Gemma 3 text.
     """
     model = base.model
+    config = backbone_config(model)
+    blocks = model.blocks(_EMBEDDING) if packed else None
     # Inside a stateless scope Keras only notes how each variable is to be initialised, and does it at the end:
     # by then the random initialisers are replaced by the weights.
     with keras.StatelessScope():
-        backbone = keras_hub.models.Gemma3Backbone(**backbone_config(model), dtype=dtype)
+        if blocks:  # they take the place of an embedding of one word, so that the whole is never made
+            config["vocabulary_size"] = 1
+        backbone = keras_hub.models.Gemma3Backbone(**config, dtype=dtype)
+        if blocks:
+            pack(backbone.token_embedding, Blocks(*blocks))
         with ThreadPoolExecutor(2) as pool:
             # As tensors at once: a second copy of all weights would be the most memory that training ever needs.
             made = pool.map(
@@ -70,7 +82,7 @@ def backbone_config(model: GGUF) -> dict[str, Any]:
         )
     rope_factor = float(about.get("gemma3.rope.scaling.factor", 1.0))
     return {
-        "vocabulary_size": model.tensors["token_embd.weight"].shape[0],
+        "vocabulary_size": model.tensors[_EMBEDDING].shape[0],
         "image_size": None,
         "num_layers": about["gemma3.block_count"],
         "num_query_heads": about["gemma3.attention.head_count"],
@@ -144,7 +156,8 @@ def _weights(model: GGUF, backbone: Any) -> Iterator[tuple[Any, Any]]:
         # llama.cpp stores the factor itself, Keras its distance from one.
         return lambda: model.floats(name) - np.float32(1)
 
-    yield backbone.token_embedding.embeddings, lambda: model.floats("token_embd.weight")
+    if not is_packed(backbone.token_embedding):
+        yield backbone.token_embedding.embeddings, lambda: model.floats(_EMBEDDING)
     yield backbone.layer_norm.scale, norm("output_norm.weight")
     for one in linears(backbone):
         yield one.layer.kernel, linear(f"{one.gguf}.weight", one.layer.kernel)

@@ -27,7 +27,7 @@ def write_folder(adapter: LoraAdapter, base: Base, target: Path, *, dtype: str =
     Raises:
         ModelError: the adapter does not fit the base.
     """
-    backbone = keras.load(base, dtype=dtype)
+    backbone = keras.load(base, dtype=dtype, packed=False)
     # The exporter reads kernels and nothing else: what is not merged into them would silently be left out.
     merge(backbone, adapter)
     tokenizer = Gemma3Tokenizer(base.vocabulary.proto, has_vision_tokens=False)

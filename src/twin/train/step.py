@@ -27,8 +27,8 @@ class Flops(NamedTuple):
         def weights(start: int) -> float:
             return sum(float(np.prod(one.layer.kernel.shape)) for one in linears(backbone, first=start))
 
-        embedding = backbone.token_embedding.embeddings.shape
-        return cls(2 * weights(0) + 2 * weights(first), 4.0 * embedding[0] * embedding[1])
+        words = backbone.token_embedding
+        return cls(2 * weights(0) + 2 * weights(first), 4.0 * words.input_dim * words.output_dim)
 
     def of_tokens(self, tokens: int, learned: int) -> float:
         return tokens * self.body + learned * self.output
