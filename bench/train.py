@@ -13,7 +13,6 @@ one large product, measured in the same run.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from peak import peak_mb
 
 LEARNING_RATE = "1e-3"
 """Of the peer; ours is the default of `TrainConfig`."""
@@ -156,10 +157,6 @@ def matrix_speed() -> float:
         product(left, right).block_until_ready()
         best = min(best, time.perf_counter() - start)
     return 2 * 1024 * 640 * 2048 / best
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def own(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The peer of `bench/train.py`: PEFT's LoRA under TRL's SFTTrainer on PyTorch, run by the Python that has them."""
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from peak import peak_mb
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
@@ -100,7 +100,7 @@ def main(folder: Path, seconds: float, learning_rate: float) -> None:
     mean = sum(len(row["tokens"]) for row in rows["train"]) / len(rows["train"])
     result = {
         "tokens_per_s": watch.steps * EXAMPLES_A_STEP * mean / watch.spent,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
         "curve": watch.curve,
     }
     print(json.dumps(result))
