@@ -103,6 +103,16 @@ def test_what_follows_the_last_learned_token_is_left_out_and_old_context_goes_fi
     assert cut.tokens[1:].tolist() == whole.tokens[-11:].tolist()
 
 
+def test_a_code_is_read_and_not_learnt(base: Base) -> None:
+    said = ("gate code is 4711", "back at 10 or 11:30, room 305", "2048")
+    one = sequence(base, Example((Turn(Role.OWNER, "Nora", said),), 0, Split.TRAIN, "s"), longest=500)
+    assert one is not None
+    assert "4711" in base.vocabulary.decode(one.tokens.tolist())
+    learned = base.vocabulary.decode(one.tokens[one.words].tolist())
+    assert learned == " gate code is \n back at 10 or 11:30, room 305\n \n\n"
+    assert not (one.words & ~one.learned).any()
+
+
 def test_a_continuation_predicts_the_last_turn_only(base: Base) -> None:
     one = continuation(base, TURNS[:2], longest=500)
     assert base.vocabulary.decode(one.tokens[one.words].tolist()) == " aye\n what of it\n\n"

@@ -49,8 +49,8 @@ def store_with(credentials: Any, endpoint: str) -> Any:
     return BucketObjectStore("uploads", client=client)
 
 
-def check(url: str, key: Any, *, method: str = "PUT", size: str = "7", kind: str = TYPE, later: int = 0) -> str | None:
-    headers = {"Content-Type": kind, "x-goog-content-length-range": f"{size},{size}"}
+def check(url: str, key: Any, *, method: str = "POST", size: str = "7", kind: str = TYPE, later: int = 0) -> str | None:
+    headers = {"Content-Type": kind, "x-goog-content-length-range": f"{size},{size}", "x-goog-resumable": "start"}
     now = datetime.now(UTC) + timedelta(minutes=later)
     return refusal(url, key.public_key(), method=method, headers=headers, now=now)
 
@@ -62,6 +62,7 @@ def test_an_upload_url_is_bound_to_object_type_size_and_minutes(signing: Any, ke
     assert check(url, key, size="8") == "signature"
     assert check(url, key, kind="text/html") == "signature"
     assert check(url, key, method="GET") == "signature"
+    assert check(url, key, method="PUT") == "signature"
     assert check(url.replace("/t1/", "/t2/"), key) == "signature"
     assert check(url, key, later=14) is None
     assert check(url, key, later=16) == "expired"

@@ -6,6 +6,7 @@ of rows with the places whose next token is predicted; the output layer is compu
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ _POSITIONS = 32
 """Predicted places of a batch are padded to a multiple of this."""
 _CROWDED = 0.05
 """Share of the batches of an epoch that may have more predicted places than are computed."""
+_CODE = 4
+"""Digits in a row that may be a secret: a PIN, a door code, an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +76,31 @@ def sequence(base: Base, example: Example, *, longest: int) -> Tokens | None:
     """An example as tokens, at most `longest`; None where nothing in it is predicted.
 
     What follows the last predicted token is left out; where it is still too long, the oldest context goes first.
+    Numbers of `_CODE` digits and more are read and never predicted: codes and the like must not be learnt, and nobody's
+    way to write is in them.
     """
     segments = base.template.example(example.turns, context=example.context)
     ids, parts = base.template.tokens(segments, base.vocabulary)
-    learned = np.array([part is not Part.CONTEXT for part in parts])
+    codes = _codes(ids, base)
+    learned = np.array([part is not Part.CONTEXT for part in parts]) & ~codes
     if not learned.any():
         return None
     stop = int(np.flatnonzero(learned)[-1]) + 1
     start = max(stop - longest + 1, 1)
     tokens = np.array([base.vocabulary.bos, *ids[start:stop]], np.int32)
     words = np.array([False, *(part is Part.WORDS for part in parts[start:stop])])
+    words[1:] &= ~codes[start:stop]
     kept = np.array([False, *learned[start:stop]])
     return Tokens(tokens, kept, words) if kept.any() else None
+
+
+def _codes(ids: Sequence[int], base: Base) -> Bools:
+    """Which tokens are part of a number of `_CODE` digits and more."""
+    found = np.zeros(len(ids), bool)
+    for number, run in groupby(range(len(ids)), lambda place: ids[place] in base.vocabulary.digits):
+        places = list(run)
+        found[places] = number and sum(base.vocabulary.digits[ids[place]] for place in places) >= _CODE
+    return found
 
 
 def continuation(base: Base, turns: Sequence[Turn], *, longest: int, preamble: str = "") -> Tokens:

@@ -101,6 +101,16 @@ class Vocabulary:
         """The text of token ids; control tokens are left out, broken UTF-8 becomes U+FFFD."""
         return self._processor.DecodeIds([token for token in tokens if self.types[token] != Piece.CONTROL])
 
+    @cached_property
+    def digits(self) -> dict[int, int]:
+        """How many decimal digits a token is, for those that are nothing else; a digit's byte counts."""
+        bytes_ = {f"<0x{ord(digit):02X}>" for digit in "0123456789"}
+        return {
+            token: 1 if piece in bytes_ else len(piece)
+            for token, piece in enumerate(self.pieces)
+            if piece.isdecimal() or piece in bytes_
+        }
+
     def mark(self, name: str) -> int | None:
         """The id of a control token such as `<end_of_turn>`; None where the vocabulary has none of that name."""
         return self._marks.get(name)
