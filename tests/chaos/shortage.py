@@ -110,8 +110,10 @@ def memory(systematic: Systematic, home: Path) -> str:
                 if ended.status == 0:
                     break
                 tried += 1
-                # One that was killed outright is begun again by the worker, which says so after the third time.
-                if ended.status == 1 and (run.state is RunState.RUNNING or "fault in twin" in (run.error or "")):
+                # One that was killed outright, or had no memory left to say so, is begun again by the worker, which
+                # says so after the third time.
+                silent = run.state is RunState.RUNNING and not ended.sentence.startswith("MemoryError")
+                if ended.status == 1 and (silent or "fault in twin" in (run.error or "")):
                     return f"with {most} MB more, training ended with: {ended.sentence}; the run says {run.error}"
                 installation.again(home, systematic.base)
         ended = systematic.stages.do(home, systematic.base, stage)

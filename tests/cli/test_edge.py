@@ -211,7 +211,7 @@ class Silent:
     """A model that ends every reply at once."""
 
     def reply(self, *_: object, **__: object) -> Iterator[Piece]:
-        return iter(())
+        yield from ()
 
 
 def test_a_twin_that_says_nothing_does_not_repeat_the_question(

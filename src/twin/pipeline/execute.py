@@ -7,6 +7,7 @@ One process at a time works on a run. However a stage ends, the run's record say
 import errno
 import os
 import shutil
+import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -146,6 +147,7 @@ def _failure_recorded(records: RecordStore, run: Run, now: Callable[[], datetime
             raise short_of(sentence) from error
         # JAX has no error of its own for it.
         if number == errno.ENOMEM or isinstance(error, MemoryError) or _jax_ran_out(error):
+            traceback.clear_frames(error.__traceback__)  # what the stage held makes room for saying so
             raise short_of(
                 f"Memory ran out in the {run.stage} stage. Close other programs, or use fewer messages "
                 "(--max-messages), and start the run again."
