@@ -93,7 +93,15 @@ def test_a_full_disk_is_one_sentence(place: Place) -> None:
     assert place.records.run("r1").state is RunState.FAILED
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), "jax"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        SystemError("<function make> returned NULL without setting an exception"),
+        "jax",
+    ],
+)
 def test_too_little_memory_is_one_sentence(place: Place, error: Exception | str) -> None:
     place.submit()
 

@@ -145,8 +145,7 @@ def _failure_recorded(records: RecordStore, run: Run, now: Callable[[], datetime
         if number in {errno.ENOSPC, errno.EDQUOT}:
             sentence = f"The disk is full: {run.stage} could not go on. Free some space and start the run again."
             raise short_of(sentence) from error
-        # JAX has no error of its own for it.
-        if number == errno.ENOMEM or isinstance(error, MemoryError) or _jax_ran_out(error):
+        if number == errno.ENOMEM or isinstance(error, MemoryError) or _ran_out(error):
             traceback.clear_frames(error.__traceback__)  # what the stage held makes room for saying so
             raise short_of(
                 f"Memory ran out in the {run.stage} stage. Close other programs, or use fewer messages "
@@ -159,5 +158,8 @@ def _failure_recorded(records: RecordStore, run: Run, now: Callable[[], datetime
         raise
 
 
-def _jax_ran_out(error: Exception) -> bool:
+def _ran_out(error: Exception) -> bool:
+    """Whether memory ran out where there is no error of its own for it: in JAX, and in its bindings."""
+    if isinstance(error, SystemError):
+        return "without setting an exception" in str(error)
     return type(error).__module__.startswith("jax") and "RESOURCE_EXHAUSTED" in str(error)
