@@ -84,6 +84,7 @@ class Things:
             "message_id": said.id,
             "key_id": key.id,
             "kind": "peft",
+            "name": twin.name,
             "test": test.token,
             "share": share.token,
         }
@@ -92,7 +93,7 @@ class Things:
         ids = {**self.ids, "token": self.ids["share" if "share" in rule.rule else "test"]}
         path = rule.rule
         for argument in rule.arguments:
-            path = path.replace(f"<int:{argument}>", ids[argument]).replace(f"<{argument}>", ids[argument])
+            path = re.sub(rf"<(\w+:)?{argument}>", ids[argument], path)
         return path
 
 
