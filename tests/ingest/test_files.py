@@ -52,6 +52,16 @@ def test_a_zip_is_a_folder(tmp_path: Path) -> None:
     assert len(list(read([path]))) == 2
 
 
+def test_a_zip_with_a_nameless_member_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "chat.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        nameless = zipfile.ZipInfo("a")
+        nameless.filename = ""
+        archive.writestr(nameless, "x")
+        archive.writestr("chat.txt", "01/02/2024, 10:00 - Ana: hi")
+    assert len(Upload([path]).files) == 1
+
+
 def test_zips_inside_zips(tmp_path: Path) -> None:
     inner = zipped({"_chat.txt": CHAT})
     path = upload(tmp_path, "all.zip", zipped({"WhatsApp Chat - Ana.zip": inner, "b/WhatsApp Chat - Bo.zip": inner}))

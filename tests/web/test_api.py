@@ -216,6 +216,7 @@ def test_a_text_completion(world: World) -> None:
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "system", "content": "be kind"}]}, "messages"),
         ({"messages": [{"role": "wizard", "content": "hi"}]}, "messages[0].role"),
+        ({"messages": [{"role": ["user"], "content": "hi"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages[0].content"),
         ({"messages": [7]}, "messages[0]"),
         ({"temperature": 3}, "temperature"),

@@ -91,7 +91,8 @@ class Upload:
             raise ExportError(f"{name} is a zip inside {depth} zips. Unpack it first.")
         stream.seek(0)
         archive = self._archive(file, stream, depth=depth)
-        infos = [info for info in archive().infolist() if not info.is_dir()]
+        # A name may be empty, which Python 3.11 cannot ask whether it is a folder.
+        infos = [info for info in archive().infolist() if info.filename and not info.is_dir()]
         if _DOCUMENTS & {info.filename for info in infos[:50]}:
             return None
         if len(infos) > MAX_FILES:

@@ -94,7 +94,7 @@ def chat_request(body: Any, voice: Voice) -> Asked:
             raise RefusalError(f"{where} must be an object with role and content.", param=where)
         text = _content(message.get("content"), where)
         role = message.get("role")
-        if role in {"system", "developer"}:
+        if role in ("system", "developer"):  # what came may not be hashable
             setting.append(text)
         elif role == "user":
             name = message.get("name")
