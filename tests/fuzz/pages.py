@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.fuzz.source import Source
 from tests.tiny import tiny_gemma
@@ -70,7 +71,7 @@ class Visit:
         rule, method = source.choice(self.rules)
         path = self.things.path(rule)
         if source.number(8) == 0:  # an id that is none
-            path = path.rpartition("/")[0] + "/" + source.line().decode("utf-8", "replace")
+            path = path.rpartition("/")[0] + "/" + quote(source.line(), safe="")
         values = [self._value(source) for _ in range(source.number(5))]
         headers = {**self.headers, "Accept": source.choice(("text/html", "application/json", "text/event-stream"))}
         headers["Upload-Offset"] = source.choice(("0", "9", "-1", "x", "1" * 30))

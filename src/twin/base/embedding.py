@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from twin.base.gguf import BLOCK
-
 
 class Blocks(NamedTuple):
     """Codes, (words, hidden) int8, and their scales, (words, hidden / 32) float32."""
@@ -33,9 +31,13 @@ def pack(layer: Any, table: Blocks) -> None:
     layer.input_dim = table.codes.shape[0]
     for name, values in table._asdict().items():
         weight = layer.add_weight(
-            name=name, shape=values.shape, dtype=values.dtype, initializer="zeros", trainable=False, autocast=False
+            name=name,
+            shape=values.shape,
+            dtype=values.dtype,
+            initializer=lambda *_, values=values, **__: jnp.asarray(values),
+            trainable=False,
+            autocast=False,
         )
-        weight._initializer = lambda shape, dtype, values=values: jnp.asarray(values)  # noqa: ARG005
         setattr(layer, name, weight)
     layer._tracker.lock()
 
@@ -66,5 +68,4 @@ def floats(table: Table, dtype: Any) -> Any:
     if not isinstance(table, Blocks):
         return table.astype(dtype)
     codes, scales = table
-    blocks = codes.reshape(*codes.shape[:-1], -1, BLOCK).astype(scales.dtype)
-    return (blocks * scales[..., None]).reshape(codes.shape).astype(dtype)
+    return (codes.reshape(*scales.shape, -1) * scales[..., None]).reshape(codes.shape).astype(dtype)

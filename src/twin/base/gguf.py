@@ -24,8 +24,8 @@ _STRING, _ARRAY = 8, 9
 # GGUF metadata value types that are plain numbers: struct code by type number.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _CHUNK_ROWS = 8192
-BLOCK = 32
-"""Weights that share a scale in the format Q8_0."""
+BLOCK, _BLOCK_BYTES = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType.Q8_0]
+"""Weights that share a scale in the format Q8_0, and the bytes of such a block."""
 # Modules of a decoder layer: their name in Hugging Face's format and in GGUF's.
 MODULES = {
     "self_attn.q_proj": "attn_q",
@@ -115,7 +115,7 @@ class GGUF:
         if self.tensors[name].kind != gguf.GGMLQuantizationType.Q8_0:
             return None
         raw = self.raw(name)
-        blocks = raw.reshape(len(raw), -1, 2 + BLOCK)
+        blocks = raw.reshape(len(raw), -1, _BLOCK_BYTES)
         scales = np.ascontiguousarray(blocks[..., :2]).view(np.float16)[..., 0].astype(np.float32)
         return np.ascontiguousarray(blocks[..., 2:]).view(np.int8).reshape(len(raw), -1), scales
 

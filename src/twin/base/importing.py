@@ -16,7 +16,7 @@ import gguf
 import numpy as np
 from sentencepiece import sentencepiece_model_pb2
 
-from twin.base.gguf import MODULES, Floats
+from twin.base.gguf import BLOCK, MODULES, Floats
 from twin.errors import ModelError, SettingsError
 
 # Control tokens that SentencePiece models of Gemma hold as ordinary user-defined pieces.
@@ -146,7 +146,7 @@ def write(source: Source, target: Path) -> None:
             if values.ndim == 1:
                 # Keras and Hugging Face store a norm's distance from one, llama.cpp the factor itself.
                 writer.add_tensor(key, (values + 1).astype(np.float32))
-            elif values.shape[1] % 32 == 0:
+            elif values.shape[1] % BLOCK == 0:
                 kind = gguf.GGMLQuantizationType.Q8_0
                 writer.add_tensor(key, gguf.quantize(np.ascontiguousarray(values), kind), raw_dtype=kind)
             else:

@@ -62,6 +62,7 @@ def load(base: Base, *, dtype: str = "float32", packed: bool = True) -> Any:
         backbone = keras_hub.models.Gemma3Backbone(**config, dtype=dtype)
         if blocks:
             pack(backbone.token_embedding, Blocks(*blocks))
+            backbone.vocabulary_size = len(blocks[0])
         with ThreadPoolExecutor(2) as pool:
             # As tensors at once: a second copy of all weights would be the most memory that training ever needs.
             made = pool.map(

@@ -23,7 +23,7 @@ _POSITIONS = 32
 """Predicted places of a batch are padded to a multiple of this."""
 _CROWDED = 0.05
 """Share of the batches of an epoch that may have more predicted places than are computed."""
-_CODE = 4
+_LONG = 4
 """Digits in a row that may be a secret: a PIN, a door code, an account."""
 
 
@@ -76,30 +76,29 @@ def sequence(base: Base, example: Example, *, longest: int) -> Tokens | None:
     """An example as tokens, at most `longest`; None where nothing in it is predicted.
 
     What follows the last predicted token is left out; where it is still too long, the oldest context goes first.
-    Numbers of `_CODE` digits and more are read and never predicted: codes and the like must not be learnt, and nobody's
+    Numbers of `_LONG` digits and more are read and never predicted: codes and the like must not be learnt, and nobody's
     way to write is in them.
     """
     segments = base.template.example(example.turns, context=example.context)
     ids, parts = base.template.tokens(segments, base.vocabulary)
-    codes = _codes(ids, base)
-    learned = np.array([part is not Part.CONTEXT for part in parts]) & ~codes
+    plain = ~_long_numbers(ids, base)
+    learned = plain & [part is not Part.CONTEXT for part in parts]
+    words = plain & [part is Part.WORDS for part in parts]
     if not learned.any():
         return None
     stop = int(np.flatnonzero(learned)[-1]) + 1
     start = max(stop - longest + 1, 1)
     tokens = np.array([base.vocabulary.bos, *ids[start:stop]], np.int32)
-    words = np.array([False, *(part is Part.WORDS for part in parts[start:stop])])
-    words[1:] &= ~codes[start:stop]
     kept = np.array([False, *learned[start:stop]])
-    return Tokens(tokens, kept, words) if kept.any() else None
+    return Tokens(tokens, kept, np.array([False, *words[start:stop]])) if kept.any() else None
 
 
-def _codes(ids: Sequence[int], base: Base) -> Bools:
-    """Which tokens are part of a number of `_CODE` digits and more."""
+def _long_numbers(ids: Sequence[int], base: Base) -> Bools:
+    """Which tokens are part of a number of `_LONG` digits and more."""
     found = np.zeros(len(ids), bool)
     for number, run in groupby(range(len(ids)), lambda place: ids[place] in base.vocabulary.digits):
         places = list(run)
-        found[places] = number and sum(base.vocabulary.digits[ids[place]] for place in places) >= _CODE
+        found[places] = number and sum(base.vocabulary.digits[ids[place]] for place in places) >= _LONG
     return found
 
 
