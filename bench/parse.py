@@ -7,6 +7,7 @@ that cannot be installed is left out. The last line is one JSON object.
 
 import argparse
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -55,32 +56,35 @@ WORDS = [
 NAMES = ("Ana Pérez", "Bo", "Cy Brown", "Dee 🦊")
 
 OURS = """
-import json, resource, sys, time
+import json, sys, time
+from peak import peak_mb
 from twin.ingest import read
 from twin.ingest.platforms import platforms
 platforms()  # what importing is to the others
 start = time.perf_counter()
 count = sum(1 for _ in read([sys.argv[1]]))
 took = time.perf_counter() - start
-print(json.dumps({"count": count, "seconds": took, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+print(json.dumps({"count": count, "seconds": took, "peak_mb": peak_mb()}))
 """
 WHATSTK = """
-import json, resource, sys, time
+import json, sys, time
+from peak import peak_mb
 from whatstk import WhatsAppChat
 start = time.perf_counter()
 count = len(WhatsAppChat.from_source(sys.argv[1]).df)
 took = time.perf_counter() - start
-print(json.dumps({"count": count, "seconds": took, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+print(json.dumps({"count": count, "seconds": took, "peak_mb": peak_mb()}))
 """
 CHAT_MINER = """
-import json, resource, sys, time
+import json, sys, time
+from peak import peak_mb
 from chatminer.chatparsers import WhatsAppParser
 start = time.perf_counter()
 parser = WhatsAppParser(sys.argv[1])
 parser.parse_file()
 count = len(parser.parsed_messages.get_df())
 took = time.perf_counter() - start
-print(json.dumps({"count": count, "seconds": took, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+print(json.dumps({"count": count, "seconds": took, "peak_mb": peak_mb()}))
 """
 NPM = """
 import { parseString } from "whatsapp-chat-parser";
@@ -88,7 +92,9 @@ import { readFileSync } from "node:fs";
 const start = performance.now();
 const count = parseString(readFileSync(process.argv[2], "utf8")).length;
 const seconds = (performance.now() - start) / 1000;
-console.log(JSON.stringify({ count, seconds, peak_mb: process.resourceUsage().maxRSS / 1024 }));
+const most = /VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"));
+const kilobytes = most ? Number(most[1]) : process.resourceUsage().maxRSS;
+console.log(JSON.stringify({ count, seconds, peak_mb: kilobytes / 1024 }));
 """
 
 
@@ -149,9 +155,10 @@ def write_telegram(path: Path, megabytes: int) -> int:
 
 def best(command: list[str], *, rounds: int, folder: Path | None = None) -> dict[str, float] | None:
     """The fastest of some rounds of a command that prints its own measures; None where it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     results: list[dict[str, float]] = []
     for _ in range(rounds):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             return None
         results.append(json.loads(done.stdout.strip().splitlines()[-1]))

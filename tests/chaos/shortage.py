@@ -102,7 +102,7 @@ def memory(systematic: Systematic, home: Path) -> str:
     systematic.fresh(home)
     tried = 0
     for stage in Stage:
-        for most in (1, 64, 1024):
+        for most in (24, 64, 1024):  # with less it cannot even begin, and stays where it was
             if stage is Stage.TRAIN:
                 ended = systematic.stages.do(home, systematic.base, stage, memory_mb=most)
                 with installation.opened(home, systematic.base) as platform:
@@ -110,10 +110,8 @@ def memory(systematic: Systematic, home: Path) -> str:
                 if ended.status == 0:
                     break
                 tried += 1
-                # One that was killed outright, or had no memory left to say so, is begun again by the worker, which
-                # says so after the third time.
-                silent = run.state is RunState.RUNNING and not ended.sentence.startswith("MemoryError")
-                if ended.status == 1 and (silent or "fault in twin" in (run.error or "")):
+                # One that was killed outright is begun again by the worker, which says so after the third time.
+                if ended.status == 1 and (run.state is RunState.RUNNING or "fault in twin" in (run.error or "")):
                     return f"with {most} MB more, training ended with: {ended.sentence}; the run says {run.error}"
                 installation.again(home, systematic.base)
         ended = systematic.stages.do(home, systematic.base, stage)
