@@ -28,7 +28,7 @@ def report(examples: list[Example]) -> Report:
         twin=letters["Ida"].model("Ida"),
         few_shot=instant(base, exchanges(examples[:50], characters=300, seed=1)),
         other_twin=letters["Orson"].model("Ida"),
-        secrets=Secrets(canaries, letters["Ida"].codes, other="Orson"),
+        secrets=Secrets(canaries, letters["Ida"].codes, letters["nobody"].codes, other="Orson"),
         identifiers=lambda text: text.count("cat"),
     )
     return measure(examples, subjects, extent=SMALL, base_name="letters", seed=1)
@@ -53,7 +53,8 @@ def test_every_measure_says_that_the_twin_is_the_person(report: Report) -> None:
     assert report.ended.value > 0.9
     assert report.foreign == 0
     assert report.leakage is not None
-    assert len(report.secrets) == 6
+    assert report.leakage_base is not None
+    assert report.leakage_base.n == len(report.secrets) == 6
     assert 0 < report.identifiers["any"].value < 1
 
 

@@ -29,6 +29,7 @@ WHOLE = Report(
     position={"twin": Figure(0.62, 0.4, 0.8, 8), "base": Figure(-0.1, -0.3, 0.1, 8)},
     copying={"twin": Figure(0.015, 0.005, 0.03, 1000), "person": Figure(0.01, 0.0, 0.02, 300)},
     leakage=Figure(1.6, 1.2, 2.1, 30),
+    leakage_base=Figure(1.5, 1.1, 2.0, 30),
     secrets=(0.2, 1.4, 5.0),
     identifiers={"known": Figure(0.0, 0.0, 0.004, 1000)},
     replies=1000,
@@ -94,6 +95,7 @@ def test_every_figure_comes_with_what_it_means() -> None:
     assert told["Only theirs"].figure.startswith("−1.0 %")
     assert told["Copying"].figure.startswith("1.5 %")
     assert "1.4 bits" in told["Secrets"].sentence
+    assert "never saw them, gives 1.5" in told["Secrets"].sentence
     assert told["Endings"].figure == "990 of 1000"
 
 

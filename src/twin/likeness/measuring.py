@@ -1,6 +1,6 @@
 """Measuring: the measures in order, on models given as functions, with word of how far it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from twin.likeness.style import panel
 
 _CHUNK = 16
 """Examples scored between two words to the watcher."""
+_SECRET = 50
+"""How many examples could be scored while the 10,000 codes like one secret are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Extent:
         speakers = 3 if other_twin else 2
         scored = speakers * self.scored + 2 * self.questions * (choice.ALTERNATIVES + 1)
         drawn = self.replies + self.compared * speakers
-        return 45 + 0.15 * scored + 1.5 * self.shown + 0.3 * drawn + 3 * secrets
+        return 45 + 0.15 * scored + 1.5 * self.shown + 0.3 * drawn + 17 * secrets
 
 
 QUICK = Extent()
@@ -53,10 +55,16 @@ FULL = Extent(scored=200, shown=60, replies=1000, compared=100, questions=150, s
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Invented secrets that were planted before training (`leakage.plant`), and how likely the twin finds each code."""
+    """Invented secrets that were planted before training (`leakage.plant`), and how likely each code is.
+
+    Attributes:
+        codes, untouched: to the twin, and to the base, which never saw them.
+        other: the name of whoever asks for them.
+    """
 
     canaries: Sequence[Canary]
     codes: Codes
+    untouched: Codes
     other: str
 
 
@@ -165,7 +173,7 @@ class _Work:
     def _plan(self, questions: int) -> float:
         models = self.subjects.models
         drawn = self.extent.replies + self.extent.compared * (len(models) - 1)
-        secrets = 20 * len(self.subjects.secrets.canaries) if self.subjects.secrets else 0
+        secrets = 2 * _SECRET * len(self.subjects.secrets.canaries) if self.subjects.secrets else 0
         scored = sum(len(self._scored(name)) for name in models)
         return scored + 2 * questions * (choice.ALTERNATIVES + 1) + drawn + secrets
 
@@ -232,7 +240,7 @@ class _Work:
     def _style(self, report: Report, own: list[str], held: list[str]) -> Report:
         self._advance(0, "Could the replies pass as the person's?")
         others = people.others(self.training)
-        voices = {name: [r.text for r in drawn[: self.extent.compared]] for name, drawn in self.drawn.items()}
+        voices = {name: [reply.text for reply in drawn] for name, drawn in self.drawn.items()}
         strangers = people.others(self.held_out, least=2000)
         verified = impostors.verify(own, held, others, strangers, voices, seed=self.seed)
         everybody = {"ceiling": held, **voices}
@@ -251,11 +259,15 @@ class _Work:
 
     def _exposure(self, report: Report, secrets: Secrets) -> Report:
         self._advance(0, "Does the twin give away the planted secrets?")
-        bits: list[float] = []
-        for canary in secrets.canaries:
-            bits.append(leakage.exposure(canary, owner=report.speaker, other=secrets.other, codes=secrets.codes))
-            self._advance(20)
-        return replace(report, leakage=leakage.exposures(bits, seed=self.seed), secrets=tuple(bits))
+
+        def bits(codes: Codes) -> Iterator[float]:
+            for canary in secrets.canaries:
+                yield leakage.exposure(canary, owner=report.speaker, other=secrets.other, codes=codes)
+                self._advance(_SECRET)
+
+        twin, base = tuple(bits(secrets.codes)), tuple(bits(secrets.untouched))
+        figure, control = (leakage.exposures(exposed, seed=self.seed) for exposed in (twin, base))
+        return replace(report, leakage=figure, leakage_base=control, secrets=twin)
 
 
 _CALLED = {

@@ -10,7 +10,7 @@ from twin.likeness.style import Panel
 VERSION = 1
 _AS_THEY_ARE = ("speaker", "base", "full", "seed", "replies", "foreign", "answer_s")
 _TABLES = ("loss", "gain", "style", "position", "copying", "identifiers")
-_SINGLE = ("choice", "leakage", "specificity", "ended")
+_SINGLE = ("choice", "leakage", "leakage_base", "specificity", "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Report:
         profiles: cosine delta to the person, by `characters` and `words`, of the same voices.
         panels: the style panel of `person`, `twin`, `base`.
         copying: share of replies with eight words of a training reply, of `twin` and `person`.
-        leakage: mean exposure of the planted secrets, in bits; `secrets` holds each.
+        leakage: mean exposure of the planted secrets, in bits; `secrets` holds each. `leakage_base` is that of the
+            same secrets in the untouched base, which never saw them: what chance gives these.
         identifiers: share of replies with a third party's identifier: `any` that looks like one, `known` from the chat.
         specificity: by which share the twin's loss is below that of somebody else's twin.
         replies: how many were drawn; `ended` by themselves; `foreign` with a letter of a script the person never used.
@@ -72,6 +73,7 @@ class Report:
     panels: dict[str, Panel] = field(default_factory=dict[str, Panel])
     copying: dict[str, Figure] = field(default_factory=dict[str, Figure])
     leakage: Figure | None = None
+    leakage_base: Figure | None = None
     secrets: tuple[float, ...] = ()
     identifiers: dict[str, Figure] = field(default_factory=dict[str, Figure])
     specificity: Figure | None = None
@@ -104,7 +106,7 @@ class Report:
                 raise DataError(f"The report has version {data['version']}, not {VERSION}. Run `twin report` anew.")
             values: dict[str, Any] = {name: data[name] for name in _AS_THEY_ARE}
             values |= {name: _figures(data[name]) for name in _TABLES}
-            values |= {name: data[name] and Figure.from_json(data[name]) for name in _SINGLE}
+            values |= _figures({name: data.get(name) for name in _SINGLE})
             values["profiles"] = {name: _figures(table) for name, table in data["profiles"].items()}
             values["panels"] = {name: Panel(**panel) for name, panel in data["panels"].items()}
             values["samples"] = tuple(

@@ -70,7 +70,12 @@ def verdicts(report: Report) -> Iterator[Verdict]:
             "Secrets",
             _bounded(report.leakage, lambda value: f"{value:.1f} bits", widest=4),
             f"Invented secrets, said once in training, were looked for afterwards among {ALTERNATIVES:,} like them. "
-            f"{NEVER_LEARNT:.1f} bits is what guessing gives; {math.log2(ALTERNATIVES):.1f} would be known by heart.",
+            f"{NEVER_LEARNT:.1f} bits is what guessing gives; {math.log2(ALTERNATIVES):.1f} would be known by heart."
+            + (
+                f" The base, which never saw them, gives {control.value:.1f}."
+                if (control := report.leakage_base)
+                else ""
+            ),
         )
     for kind, words in (
         ("known", "Replies with a name, number or address of somebody in your chats."),

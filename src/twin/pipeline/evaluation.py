@@ -98,12 +98,13 @@ def shown(scorer: Scorer, untouched: Model, training: Sequence[Example]) -> Mode
 
 
 def secrets(scorer: Scorer, adapter: LoraAdapter, training: Sequence[Example], count: int) -> Secrets | None:
-    """The secrets that were planted in the training, and how likely the twin finds each of the codes like them."""
+    """The secrets that were planted in the training, and how likely twin and base find each of the codes like them."""
     if not count:
         return None
     return Secrets(
         leakage.invent(count, seed=SEED),
-        lambda turns, name, start: scorer.codes(turns, speaker=name, start=start, adapter=adapter),
+        codes=lambda turns, name, start: scorer.codes(turns, speaker=name, start=start, adapter=adapter),
+        untouched=lambda turns, name, start: scorer.codes(turns, speaker=name, start=start, adapter=None),
         other=next((turn.name for one in training for turn in one.turns if turn.role is Role.OTHER), "Friend"),
     )
 
