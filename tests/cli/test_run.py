@@ -12,8 +12,10 @@ from tests.cli.conftest import Twin
 from twin.backends.local.worker import Queue
 from twin.cli.invocation import Invocation
 from twin.cli.run import Duration, _working
+from twin.cli.summary import learned
 from twin.cli.watch import figures
 from twin.domain.runs import Run, RunState
+from twin.pipeline.work import Outcome
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,16 @@ def test_the_worker_ends_with_the_command_wherever_ctrl_c_came(home: Path) -> No
 )
 def test_figures_as_words(values: Any, words: str) -> None:
     assert figures(values) == words
+
+
+@pytest.mark.parametrize(
+    ("epochs", "stopped_early", "told"), [(0.07, False, "time for 7% of"), (0.07, True, ""), (1.5, False, "")]
+)
+def test_training_says_how_much_it_had_time_for(epochs: float, stopped_early: bool, told: str) -> None:
+    figures = {"loss_base": 4.0, "loss_twin": 3.0, "tokens_per_s": 200.0}
+    trained = Outcome(figures, {"steps": 67, "seconds": 240.0, "epochs": epochs, "stopped_early": stopped_early})
+    loss, *more = learned(trained)
+    assert "4.00 nats per token before, 3.00 after (25% lower); 67 steps in 4.0 minutes" in loss
+    assert len(more) == bool(told)
+    assert told in "".join(more)
+    assert learned(Outcome()) == []

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_MUCH = 0.5
+"""Of the examples; a training that saw less of them has much to gain from more time."""
 _SIDES = {
     "gemini": "answer what Gemini says was asked before",
     "local": "answer what the base model says was asked before",
@@ -23,7 +25,8 @@ def summary(invocation: Invocation, run: Run) -> None:
     folder = platform.scratch / run.twin_id
     found = {stage: outcome(platform.objects, run, stage, scratch=folder) or Outcome() for stage in Stage}
     _kept(out, found[Stage.PREPARE].details)
-    _learned(out, found[Stage.TRAIN])
+    for sentence in learned(found[Stage.TRAIN]):
+        out.print(sentence)
     _alike(out, found[Stage.EVALUATE].figures)
 
 
@@ -51,15 +54,19 @@ def _kept(out: "Console", details: dict[str, Any]) -> None:
         out.print("Replaced, of other people: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds) + ".")
 
 
-def _learned(out: "Console", trained: Outcome) -> None:
+def learned(trained: Outcome) -> list[str]:
+    """What training changed, and whether more time would change more."""
     if "loss_twin" not in trained.figures:
-        return
+        return []
     before, after = trained.figures["loss_base"], trained.figures["loss_twin"]
-    out.print(
+    loss = (
         f"Loss on your held-out words: {before:.2f} nats per token before, {after:.2f} after "
         f"({(before - after) / before:.0%} lower); {trained.details['steps']:,} steps in "
         f"{trained.details['seconds'] / 60:.1f} minutes, {trained.figures['tokens_per_s']:,.0f} tokens/s."
     )
+    if trained.details["epochs"] < _MUCH and not trained.details["stopped_early"]:
+        return [loss, f"There was time for {trained.details['epochs']:.0%} of your examples: a longer --budget helps."]
+    return [loss]
 
 
 def _alike(out: "Console", figures: dict[str, float]) -> None:
