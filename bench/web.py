@@ -32,7 +32,7 @@ from twin.web import create_app
 
 PORT = 8719
 SHARE_OF_PAGES = 10
-"""Accounts whose pages are asked for, in turn."""
+"""Accounts whose pages are asked for, in turn, at most."""
 
 
 @dataclass
@@ -125,7 +125,7 @@ async def pages(visitors: list[Visitor], rate: float, until: float) -> list[floa
     start = time.monotonic()
     while (due := start + len(tasks) / rate) < until:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        visitor = visitors[len(tasks) % SHARE_OF_PAGES]
+        visitor = visitors[len(tasks) % min(SHARE_OF_PAGES, len(visitors))]
         paths = ["/", "/twins", f"/twins/{visitor.twin}/chat", f"/twins/{visitor.twin}/share", "/account"]
         tasks.append(asyncio.create_task(one(visitor, paths[len(tasks) % len(paths)], due)))
     await asyncio.gather(*tasks)
