@@ -52,7 +52,8 @@ class Server:
     """`twin serve` in a process of its own."""
 
     def __init__(self, home: Path, tiny: TinyGemma) -> None:
-        self._settings = Settings(home=str(home), base=str(tiny.gguf))
+        # A second base, so that the pages show the choice.
+        self._settings = Settings(home=str(home), base=str(tiny.gguf), bases=str(tiny.gguf.with_name("larger.gguf")))
         self._log = home.parent / "server.log"
         self.start()
 
