@@ -1,7 +1,7 @@
 """Voices: the memory that a reply draws on, before and after the training."""
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,9 @@ from tests.serve.conftest import CONVERSATION
 from tests.serve.test_memory import CHATS, SMALL_TALK, found
 from twin.domain.examples import Role, Turn
 from twin.domain.ports import Piece, Sampling
-from twin.serve import voice
 from twin.serve.llama import LlamaChat
 from twin.serve.memory import Memory, write
-from twin.serve.voice import Voice, messages, paced
+from twin.serve.voice import Voice, messages
 
 ASKED = (*CONVERSATION, Turn(Role.OTHER, "Ana", ("did you sell the piano?",)))
 
@@ -53,26 +52,3 @@ def test_a_trained_twin_is_reminded_only_where_that_is_switched_on(
 def test_messages_come_whole_and_without_empty_ones() -> None:
     pieces = [Piece(0, "no"), Piece(0, "t yet "), Piece(1, " "), Piece(2, "i was\n"), Piece(2, "asleep")]
     assert list(messages(iter(pieces))) == ["not yet", "i was\nasleep"]
-
-
-def test_what_comes_at_once_goes_together_and_what_comes_slowly_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, closed = 0.0, False
-    monkeypatch.setattr(voice.time, "monotonic", lambda: now)
-
-    def coming(*gaps: float) -> Generator[Piece]:
-        nonlocal now, closed
-        try:
-            for number, gap in enumerate(gaps):
-                now += gap
-                yield Piece(number // 4, str(number))
-        finally:
-            closed = True
-
-    quick = [Piece(0, "0"), Piece(0, "123"), Piece(1, "4"), Piece(1, "56")]
-    assert list(paced(coming(*[0.03, 0.01, 0.01, 0.01, 0.03, 0.01, 0.01]))) == quick
-    assert list(paced(coming(*[0.06] * 7))) == [Piece(n // 4, str(n)) for n in range(7)]
-    reply = paced(coming(0, 0))
-    next(reply)
-    closed = False
-    reply.close()
-    assert closed

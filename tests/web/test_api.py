@@ -23,7 +23,6 @@ from twin.domain.examples import Role, Turn
 from twin.domain.ports import Sampling
 from twin.domain.twins import Twin
 from twin.errors import NotFoundError
-from twin.serve import voice
 from twin.serve.llama import LlamaChat
 from twin.serve.voice import Voice, messages
 from twin.web.api import BODY, Api, blueprint
@@ -124,12 +123,6 @@ def test_a_chat_completion(world: World) -> None:
     assert ask(world.client(EVE), model="eve").choices[0].message.content != choice.message.content
 
 
-@pytest.fixture
-def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice, "PACE_S", 0)
-
-
-@pytest.mark.usefixtures("unpaced")
 def test_a_stream_says_the_same_in_pieces(world: World) -> None:
     client = world.client()
     chunks = list(ask(client, stream=True, stream_options={"include_usage": True}))
@@ -143,7 +136,6 @@ def test_a_stream_says_the_same_in_pieces(world: World) -> None:
     assert len(chunks) > 5
 
 
-@pytest.mark.usefixtures("unpaced")
 def test_pieces_come_while_the_model_still_writes(world: World) -> None:
     world.sampling = Sampling(temperature=1.2, max_tokens=300)
     while True:  # random replies may be short

@@ -3,9 +3,7 @@
 The terminal, the web app, the API and the bots all talk with a twin through this.
 """
 
-import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,9 +12,6 @@ from twin.domain.ports import ChatModel, Piece, Sampling
 from twin.errors import NotFoundError
 from twin.serve import instant, memory
 from twin.serve.memory import Exchange, Memory
-
-PACE_S = 0.05
-_AT_ONCE_S = 0.001
 
 
 class Reply(NamedTuple):
@@ -68,7 +63,7 @@ class Voice:
             preamble="\n\n".join(filter(None, (setting, opening))),
             deadline_s=deadline_s,
         )
-        return Reply(paced(pieces), tuple(drew_on))
+        return Reply(pieces, tuple(drew_on))
 
     def _reminded(self, turns: Sequence[Turn]) -> tuple[list[Exchange], str]:
         if self.past is None or not (self.untrained or self.remembers):
@@ -83,31 +78,6 @@ class Voice:
         except NotFoundError:  # deleted, or never written: the voice remains
             return [], ""
         return found, memory.opening(found, speaker=self.speaker)
-
-
-def paced(pieces: Iterator[Piece]) -> Generator[Piece]:
-    """The same reply in fewer pieces: whatever has come by the time that it is looked after, every `PACE_S`.
-
-    A small model writes hundreds of words a second. No eye tells them apart, each would be a write to a client, and
-    waking up for each costs ten times as much as reading it.
-    """
-    held: Piece | None = None
-    told = asked = time.monotonic()
-    with closing(pieces):  # pyright: ignore[reportArgumentType]  # an iterator that stops the work when it is closed
-        for piece in pieces:
-            if held and held.message != piece.message:
-                yield held
-                held = None
-            held = piece if held is None else Piece(held.message, held.text + piece.text)
-            now = time.monotonic()
-            if now - asked > _AT_ONCE_S or now - told > 2 * PACE_S:  # it had to be waited for: no more is there
-                yield held
-                held = None
-                time.sleep(PACE_S)
-                told = time.monotonic()
-            asked = time.monotonic()
-    if held:
-        yield held
 
 
 def messages(pieces: Iterator[Piece]) -> Iterator[str]:
