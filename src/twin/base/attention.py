@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.base.gguf import Floats
+from twin.base.lora import together
 
 _NEVER = -1e30
 """The score of what must not be seen; finite, so that a row of padding, which sees nothing, stays a number."""
@@ -27,9 +28,9 @@ def attend(attention: Any, x: Any, mask: Any) -> Any:
     rows, length, _ = x.shape
     size, heads, shared = attention.head_dim, attention.num_query_heads, attention.num_key_value_heads
     scale = size if attention.query_head_dim_normalize else attention.hidden_dim // heads
-    queries = _turned(attention, attention.query_norm(attention.query_dense(x))) * scale**-0.5
-    keys = _turned(attention, attention.key_norm(attention.key_dense(x)))
-    values = attention.value_dense(x)
+    queries, keys, values = together(x, attention.query_dense, attention.key_dense, attention.value_dense)
+    queries = _turned(attention, attention.query_norm(queries)) * scale**-0.5
+    keys = _turned(attention, attention.key_norm(keys))
     queries = queries.reshape(rows, length, shared, heads // shared, size)
     if attention.use_sliding_window_attention and length > attention.sliding_window_size:
         mask = mask & jnp.triu(jnp.ones((length, length), bool), 1 - attention.sliding_window_size)

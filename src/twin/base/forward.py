@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from twin.base.attention import attend
 from twin.base.embedding import Table, floats, rows, table_of
 from twin.base.keras import keras
+from twin.base.lora import together
 from twin.base.rows import Batch
 
 _BLOCK = 4096
@@ -46,8 +47,8 @@ def hidden_states(backbone: Any, tokens: Any, segments: Any, *, frozen_below: in
 def _block(block: Any, x: Any, mask: Any) -> Any:
     x = x + block.post_attention_norm(attend(block.attention, block.pre_attention_norm(x), mask))
     y = block.pre_ffw_norm(x)
-    y = keras.activations.gelu(block.gating_ffw(y), approximate=True) * block.gating_ffw_2(y)
-    return x + block.post_ffw_norm(block.ffw_linear(y))
+    gate, up = together(y, block.gating_ffw, block.gating_ffw_2)
+    return x + block.post_ffw_norm(block.ffw_linear(keras.activations.gelu(gate, approximate=True) * up))
 
 
 def predicted_nats(backbone: Any, batch: Batch, *, frozen_below: int = 0, remat: bool = False) -> Any:

@@ -7,10 +7,12 @@ matrices in PEFT's shapes.
 Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from twin.base.adapter import LoraAdapter, LowRank
@@ -44,7 +46,7 @@ class Lora:
             a = keras.Variable(random.uniform(-bound, bound, (rank, inner)).astype(np.float32), name="lora_a")
             b = keras.Variable(np.zeros((out, rank), np.float32), name="lora_b")
             self._pairs.append((a, b))
-            _attach(one.layer, a, b, scale=alpha / rank)
+            one.layer.call = _Path(one.layer.call, a, b, alpha / rank)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -85,35 +87,54 @@ def _sides(shape: tuple[int, ...], name: str) -> tuple[int, int]:
     return shape[1], shape[0] * shape[2]
 
 
-def _attach(layer: Any, a: keras.Variable, b: keras.Variable, *, scale: float) -> None:
-    plain = layer.call
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A layer's `call` with the low-rank path beside it; `plain` is the one without."""
 
-    def call(inputs: Any, training: bool | None = None) -> Any:  # noqa: ARG001
-        outputs: Any = plain(inputs)
-        flat: Any = keras.ops.reshape(inputs, (inputs.shape[0] * inputs.shape[1], -1))
-        wide: Any = keras.ops.cast(b, flat.dtype)
-        added = _low_rank(flat, keras.ops.cast(a, flat.dtype), wide * scale)
-        return outputs + keras.ops.reshape(added, outputs.shape)
+    plain: Callable[[Any], Any]
+    a: Any
+    b: Any
+    scale: float
 
-    layer.call = call
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        del training
+        return _beside(inputs, [self])[0]
+
+
+def together(inputs: Any, *layers: Any) -> list[Any]:
+    """What layers make of the same input, (rows, length, …), as if each was called.
+
+    Their low-rank paths are computed as one: products with 8 columns are slow, and each would go through the input.
+    """
+    paths = [layer.call for layer in layers if isinstance(layer.call, _Path)]
+    return _beside(inputs, paths) if len(paths) == len(layers) else [layer(inputs) for layer in layers]
+
+
+def _beside(inputs: Any, paths: Sequence[_Path]) -> list[Any]:
+    outputs = [path.plain(inputs) for path in paths]
+    flat = inputs.reshape(inputs.shape[0] * inputs.shape[1], -1)
+    a = jnp.concatenate([path.a.value.astype(flat.dtype) for path in paths])
+    b = tuple(path.b.value.astype(flat.dtype) * path.scale for path in paths)
+    added = _low_rank(flat, a, b)
+    return [output + one.reshape(output.shape) for output, one in zip(outputs, added, strict=True)]
 
 
 @jax.custom_vjp
-def _low_rank(x: Any, a: Any, b: Any) -> Any:
-    """x A' B' for x (tokens, inner), A (rank, inner), B (outer, rank)."""
-    return (x @ a.T) @ b.T
+def _low_rank(x: Any, a: Any, b: tuple[Any, ...]) -> list[Any]:
+    """x A' B' for x (tokens, inner), the A of all paths, (ranks, inner), and the B of each, (outer, rank)."""
+    return _forward(x, a, b)[0]
 
 
-def _forward(x: Any, a: Any, b: Any) -> Any:
-    low = x @ a.T
-    return low @ b.T, (x, low, a, b)
+def _forward(x: Any, a: Any, b: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    low = jnp.split(x @ a.T, len(b), axis=1)
+    return [one @ wide.T for one, wide in zip(low, b, strict=True)], (x, low, a, b)
 
 
-def _backward(kept: Any, upstream: Any) -> Any:
+def _backward(kept: Any, upstream: list[Any]) -> Any:
     # Products with the rank as rows: the other way round they are tall and thin, and five times as slow on a CPU.
     x, low, a, b = kept
-    below = upstream @ b
-    return below @ a, below.T @ x, (low.T @ upstream).T
+    below = jnp.concatenate([one @ wide for one, wide in zip(upstream, b, strict=True)], axis=1)
+    return below @ a, below.T @ x, tuple((one.T @ above).T for one, above in zip(low, upstream, strict=True))
 
 
 _low_rank.defvjp(_forward, _backward)
