@@ -40,6 +40,10 @@ def test_a_password_is_never_shown() -> None:
     assert "s3cret" not in repr(settings)
     assert "123:abc" not in repr(Settings(telegram_token="123:abc"))
     assert "db.example/twin" in repr(settings)
+    for address in ("smtp://me@example.com:s3cret@mail.example", "smtp://me:s3@cret@mail.example"):
+        shown = repr(Settings(mail=address))
+        assert "cret" not in shown
+        assert "@mail.example" in shown
 
 
 def test_the_documentation_lists_every_setting() -> None:

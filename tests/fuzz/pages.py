@@ -48,7 +48,7 @@ class Visit:
             ((rule, method) for rule in app.url_map.iter_rules() for method in sorted(rule.methods or ())),
             key=str,
         )
-        self.rules = [(rule, method) for rule, method in self.rules if rule.endpoint not in SLOW]
+        self.rules = [(rule, method) for rule, method in self.rules if rule.endpoint not in SLOW | {"static"}]
         self.renew()
 
     def renew(self) -> None:

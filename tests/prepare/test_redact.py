@@ -328,3 +328,10 @@ def test_whoever_bears_a_pseudonym_in_truth_and_comes_later_gets_another() -> No
 def test_more_people_than_known_names() -> None:
     redactor = Redactor.learn([said(f"nick{index}", "hi") for index in range(6000)], ["Bea"])
     assert len({redactor.name(f"nick{index}") for index in range(6000)}) == 6000
+
+
+def test_nobody_gets_the_owners_name() -> None:
+    chat = [said("Nina", "hello there"), said("Carmen", "hello")]
+    given = {Redactor.learn(chat, ["Nina"], seed=seed).message(chat[1]).sender for seed in range(40)}
+    assert len(given) > 10
+    assert "Nina" not in given

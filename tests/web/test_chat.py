@@ -163,6 +163,19 @@ def test_search_finds_words_in_any_branch(ana: Person, twin: Twin) -> None:
     assert "Señora" not in page
     assert "Señora" in ana.post(f"/twins/{twin.id}/search", {"words": "señora"}, status=200).text
     assert "Nothing found" in ana.post(f"/twins/{twin.id}/search", {"words": "%"}, status=200).text
+    begin(ana, twin, "habló con Ángel")
+    assert "Ángel" in ana.post(f"/twins/{twin.id}/search", {"words": "ángel"}, status=200).text
+
+
+def test_a_title_that_was_changed_during_a_reply_stays(house: House, ana: Person, twin: Twin) -> None:
+    conversations = house.site.store.conversations
+    before = conversations.get(begin(ana, twin, "about beans"))
+    assert before
+    ana.post(f"/conversations/{before.id}/rename", {"title": "On beans"})
+    conversations.say(before, Said.TWIN, ["yes"], parent=before.leaf, now=house.clock())
+    after = conversations.get(before.id)
+    assert after
+    assert after.title == "On beans"
 
 
 def test_a_conversation_is_renamed_and_deleted(house: House, ana: Person, twin: Twin) -> None:

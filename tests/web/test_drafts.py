@@ -7,7 +7,7 @@ from tests.web.conftest import House, Person
 from tests.web.test_uploads import CHAT, announce, draft, piece
 
 from twin.domain.runs import RunState
-from twin.web import estimates
+from twin.web import estimates, surveys
 
 
 @pytest.fixture
@@ -130,3 +130,16 @@ def test_an_estimate_follows_what_was_measured(house: House) -> None:
     # A small budget is halved between training and measuring, and measuring then takes longer than its half.
     assert [round(one.total_s) for one in many[:3]] == [160, 240, 420]
     assert estimates.USUAL_S in estimates.BUDGETS_S
+
+
+def test_who_is_in_no_chat_any_more_is_chosen_anew(house: House, ana: Person, twin: str) -> None:
+    ana.post(f"/twins/{twin}/me", {"speaker": "Nora Quill"})
+    (first,) = house.site.store.uploads.of_twin(twin)
+    data = b"".join(b"03/03/2025, 10:%02d - Ben: hello %d\n" % (n, n) for n in range(30))
+    upload = announce(ana, twin, {"WhatsApp Chat with Ben.txt": len(data)})["id"]
+    piece(ana, twin, upload, 0, 0, data)
+    house.wait()
+    surveys.drop(house.site, first)
+    ana.get(f"/twins/{twin}/create", status=302)
+    ana.post(f"/twins/{twin}/create", {"name": "x", "consent": "yes"})
+    assert not house.platform.records.runs(twin)

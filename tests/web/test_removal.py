@@ -16,7 +16,13 @@ from tests.web.test_uploads import announce, draft, piece
 
 from twin.domain.runs import RunState, Stage
 from twin.domain.twins import Twin
+from twin.errors import UnavailableError
 from twin.pipeline import keys
+from twin.web import blind
+from twin.web.removal import delete_twin
+from twin.web.site import open_site
+from twin.web.store.conversations import Said
+from twin.web.store.uploads import UploadState
 
 MARK = "zanzibarine"
 
@@ -154,3 +160,41 @@ def test_the_report_says_what_was_measured(house: House, ana: Person) -> None:
     assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in policy
     assert "unsafe" not in policy
     assert not re.search(r"\bstyle=|<script", answer.text)
+
+
+def test_the_command_line_deletes_what_the_web_app_keeps(house: House, ana: Person, twin: Twin) -> None:
+    assert marked(house)
+    here = open_site(house.platform)
+    assert delete_twin(here, twin) > 0
+    here.store.database.close()
+    assert marked(house) == []
+    ana.get(f"/twins/{twin.id}/chat", status=404)
+
+
+def test_a_deletion_that_broke_off_can_be_asked_for_again(
+    house: House, ana: Person, twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(prefix: str) -> int:
+        raise UnavailableError(f"{prefix} is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.platform.objects, "delete", away)
+        ana.post(f"/twins/{twin.id}/delete", status=503)
+    ana.post(f"/twins/{twin.id}/delete")
+    assert marked(house) == []
+
+
+def test_a_blind_test_of_a_twin_that_is_gone_does_not_stop_the_server(house: House, ana: Person, twin: Twin) -> None:
+    waiting = house.site.store.invitations.begin_test(twin.id, now=house.clock())
+    house.platform.records.forget(twin_id=twin.id)
+    blind.resume(house.site)
+    assert house.site.store.invitations.get_test(waiting.token) is None
+
+
+def test_removed_chats_are_not_quoted_beside_replies(house: House, ana: Person, twin: Twin) -> None:
+    conversations = house.site.store.conversations
+    (talk,) = conversations.listed(twin.id, twin.owner)
+    conversations.say(talk, Said.TWIN, ["yes"], parent=talk.leaf, remembered=["what was said"], now=house.clock())
+    upload = next(one for one in house.site.store.uploads.of_twin(twin.id) if one.state is UploadState.READY)
+    ana.post(f"/twins/{twin.id}/uploads/{upload.id}/delete")
+    assert [one.remembered for one in conversations.messages(talk.id).values() if one.remembered] == []

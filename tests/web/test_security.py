@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 from tests.web.conftest import PASSWORD, REPORT, Clock, House, Person
 
 from twin.domain.events import Progress
@@ -17,12 +18,13 @@ from twin.pipeline import keys
 from twin.pipeline.journal import Journal
 from twin.platform import Platform
 from twin.settings import Settings
-from twin.web import create_app, limits, server
+from twin.web import accounts, create_app, limits, server
 from twin.web.mail import Mailer
 from twin.web.site import secret_key
 from twin.web.store.conversations import Said
 from twin.web.store.corrections import Correction
 from twin.web.store.invitations import TestState
+from twin.web.store.tables import ACCOUNTS
 
 
 def test_no_page_may_run_or_load_what_is_not_ours(house: House) -> None:
@@ -234,3 +236,33 @@ def test_nothing_that_is_said_reaches_a_log(house: House, caplog: pytest.LogCapt
 def test_serving_to_others_needs_an_address(settings: Settings) -> None:
     with Platform(settings) as platform, pytest.raises(SettingsError, match="TWIN_URL"):
         server.serve(platform, host="0.0.0.0", port=0, ready=print)
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example", "evil", ""]
+)
+def test_no_log_in_leads_out_of_the_app(path: str) -> None:
+    assert accounts._inside(path) == ""
+    assert accounts._inside("/twins/1/chat?x=1") == "/twins/1/chat?x=1"
+
+
+def test_who_is_not_an_admin_any_more_sees_no_admin_page(house: House) -> None:
+    admins = house.site.store.accounts
+    admins.add("first@example.org", "-", owner_of_machine=True, admins=frozenset(), now=house.clock())
+    person = house.person().sign_up("boss@example.org")
+    boss = admins.by_email("boss@example.org")
+    assert boss
+    with admins._database.write() as connection:
+        connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == boss.id).values(admin=True))
+    person.get("/admin", status=404)
+    object.__setattr__(house.platform.settings, "admins", "Boss@example.org")
+    person.get("/admin")
+
+
+def test_without_mail_no_address_makes_an_admin(public: Person) -> None:
+    answer = public.browser.get("/signup", base_url="https://twin.example.org")
+    token = re.findall(r'csrf-token" content="([^"]+)"', answer.text)[0]
+    form = {"email": "boss@example.org", "password": PASSWORD, "csrf_token": token}
+    public.browser.post("/signup", data=form, base_url="https://twin.example.org")
+    (account,) = public.app.extensions["twin"].store.accounts.all()
+    assert not account.admin

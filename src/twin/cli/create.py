@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twin.domain.twins import Twin
     from twin.ingest import Owner
     from twin.pipeline.creation import Survey
+    from twin.platform import Platform
 
 
 @click.command()
@@ -110,6 +111,28 @@ def _inferred_or_asked(invocation: Invocation, found: "Survey") -> "Owner":
     return Owner((people[chosen - 1][0],), "as you said")
 
 
+def _delete(platform: "Platform", twin: "Twin") -> int:
+    """Delete a twin, with what the web app keeps of it; how many files there were."""
+    try:
+        from twin.web.removal import delete_twin
+        from twin.web.site import open_site
+    except ImportError:  # not installed, so it keeps nothing
+        from twin.pipeline import deletion
+
+        return deletion.delete(
+            twin,
+            objects=platform.objects,
+            records=platform.records,
+            runner=platform.runner,
+            folder=platform.scratch,
+        )
+    here = open_site(platform)
+    try:
+        return delete_twin(here, twin)
+    finally:
+        here.store.database.close()
+
+
 @click.command()
 @click.argument("name", shell_complete=names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -117,20 +140,14 @@ def _inferred_or_asked(invocation: Invocation, found: "Survey") -> "Owner":
 @click.pass_obj
 def delete(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
     """Delete a twin: its chats, its training, everything. Nothing of it can be brought back."""
-    from twin.pipeline import deletion, keys
+    from twin.pipeline import keys
 
     twin, platform = invocation.twin(name), invocation.platform
     if invocation.interactive and not yes:
         count = sum(1 for _ in platform.objects.keys(keys.twin(twin.id)))
         click.confirm(f"Delete {name} with its chats and everything made from them ({count} files)?", abort=True)
     with invocation.err.status("deleting"):
-        deleted = deletion.delete(
-            twin,
-            objects=platform.objects,
-            records=platform.records,
-            runner=platform.runner,
-            folder=platform.scratch,
-        )
+        deleted = _delete(platform, twin)
     if as_json:
         click.echo(json.dumps({"files": deleted}))
     else:

@@ -27,6 +27,15 @@ def delete(
     Raises:
         BusyError: a run did not stop; nothing was deleted then.
     """
+    stop(twin, records=records, runner=runner, sleep=sleep)
+    deleted = objects.delete(keys.twin(twin.id))
+    records.forget(twin_id=twin.id)
+    shutil.rmtree(folder / twin.id, ignore_errors=True)
+    return deleted
+
+
+def stop(twin: Twin, *, records: RecordStore, runner: Runner, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Stop every run of a twin. Raises BusyError where one does not stop."""
     until = time.monotonic() + PATIENCE_S
     for run in records.runs(twin.id):
         if not run.state.final:
@@ -35,7 +44,3 @@ def delete(
             if time.monotonic() > until:
                 raise BusyError(f"A run of {twin.name!r} does not stop. Try again in a minute.", retry_after=60)
             sleep(0.1)
-    deleted = objects.delete(keys.twin(twin.id))
-    records.forget(twin_id=twin.id)
-    shutil.rmtree(folder / twin.id, ignore_errors=True)
-    return deleted

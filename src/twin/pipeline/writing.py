@@ -8,6 +8,7 @@ from twin.domain.examples import Turn
 from twin.domain.ports import Sampling
 from twin.errors import BusyError, ModelError, SettingsError, UnavailableError
 from twin.pipeline import redaction, uploads
+from twin.pipeline.runs import redacts
 from twin.pipeline.work import Work
 from twin.prepare.augment import LocalOtherSide, OtherSide, documents, passages
 from twin.serve.voice import messages
@@ -41,6 +42,8 @@ def estimate(work: Work) -> "Estimate":
 def _gemini(work: Work, agreement: str) -> "GeminiOtherSide":
     if work.gemini is None:
         raise SettingsError("Gemini cannot be asked from here. Leave --gemini out.")
+    if not redacts(work.twin, work.run):
+        raise SettingsError("Other people's names would go to Gemini as they are. Leave --gemini or --no-redact out.")
     return work.gemini(agreement, work.scratch.parent / CACHE)
 
 

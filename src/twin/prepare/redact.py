@@ -80,7 +80,7 @@ class Redactor:
         self._regions = self._regions or numbers.regions_of(map(names.displayed, people))
         if not self._home:
             self._home = lexicon.home(habits.written)
-        self._taken |= {word.lower() for word in (*habits.written, *map(names.displayed, people))}
+        self._taken |= {word.lower() for word in (*habits.written, *map(names.displayed, people))} | self._owner_words
         # All get a pseudonym before parts of names do; whole-word senders first: how these are met matters more.
         new = [one for one in sorted(people, key=lambda name: (" " in name, name)) if self._introduce(one)]
         for person in new:

@@ -21,19 +21,20 @@ def fit(
         DataError: the last turn alone is too long.
     """
 
-    def tokens(first: int, opening: str) -> list[int]:
-        return template.tokens(template.prompt(turns[first:], speaker=speaker, preamble=opening), vocabulary)[0]
+    def tokens(said: Sequence[Turn], opening: str) -> list[int]:
+        return template.tokens(template.prompt(said, speaker=speaker, preamble=opening), vocabulary)[0]
 
-    ids = tokens(0, preamble)
+    ids = tokens(turns, preamble)
     if len(ids) <= limit:
         return ids
     step = max(1, limit // 4)
     excess = -(-(len(ids) - limit) // step) * step
-    sizes = (len(tokens(index, "")) - len(tokens(index + 1, "")) for index in range(len(turns) - 1))
+    frame = len(tokens([], ""))
+    sizes = (len(tokens([turn], "")) - frame for turn in turns[:-1])
     first = next((index + 1 for index, size in enumerate(accumulate(sizes)) if size >= excess), len(turns) - 1)
     for start in range(max(0, first), len(turns)):
         for opening in (preamble, ""):
-            ids = tokens(start, opening)
+            ids = tokens(turns[start:], opening)
             if len(ids) <= limit:
                 return ids
             if start < len(turns) - 1:

@@ -9,7 +9,7 @@ from flask_login import LoginManager, current_user, login_user
 from werkzeug.wrappers import Response
 
 from twin.domain.runs import Run
-from twin.domain.twins import Twin
+from twin.domain.twins import LOCAL_USER, Twin
 from twin.errors import NotFoundError
 from twin.pipeline.creation import is_draft
 from twin.web.site import site
@@ -163,6 +163,7 @@ def guest(share: Share) -> str:
 
 def admin() -> Account:
     """Who is logged in, where they are an admin; 404 for all others."""
-    if not account().admin:
+    who = account()
+    if not who.admin or (who.id != LOCAL_USER and who.email not in site().admins):
         abort(404)
-    return account()
+    return who

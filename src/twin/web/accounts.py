@@ -1,5 +1,6 @@
 """Sign up, log in, log out, forgotten password, and what an account may change about itself."""
 
+import re
 from threading import BoundedSemaphore
 from urllib.parse import urlsplit
 
@@ -168,8 +169,10 @@ def right_password(password: str) -> bool:
 def _begin(email: str, password: str) -> Account | None:
     """Make an account and log it in; None where the address has one."""
     here = site()
+    # Without mail nobody has shown that an address is theirs.
+    proven = here.admins if here.mail.sends else frozenset[str]()
     account = here.store.accounts.add(
-        email, password, owner_of_machine=not here.public and not here.admins, admins=here.admins, now=here.now()
+        email, password, owner_of_machine=not here.public and not here.admins, admins=proven, now=here.now()
     )
     if account:
         here.platform.records.save(User(account.id, account.email, account.created_at))
@@ -236,4 +239,5 @@ def _linked(token: str) -> tuple[str, Account | None]:
 
 def _inside(path: str) -> str:
     """A path of this app; "" for everything that would lead out of it."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else ""
+    # Browsers read a backslash as a slash and leave control characters out.
+    return path if re.fullmatch(r"/(?!/)[^\\\x00-\x20\x7f]*", path) else ""

@@ -14,7 +14,6 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from twin.backends.local.database import Database
 from twin.errors import BusyError, NotFoundError, TwinError, UnavailableError
 from twin.platform import Platform
 from twin.web import (
@@ -39,10 +38,8 @@ from twin.web import (
 )
 from twin.web.api import Api
 from twin.web.faults import log_fault
-from twin.web.keys import Keys
 from twin.web.mail import Mailer
-from twin.web.site import LANGUAGES, Site, secret_key
-from twin.web.store import Store
+from twin.web.site import LANGUAGES, Site, open_site
 
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 POLICY = (
@@ -70,15 +67,14 @@ def create_app(
     """
     settings = platform.settings
     app = Flask(__name__)
-    database = Database(settings.web_address)
-    mailer = mail or Mailer(settings.mail, settings.mail_from)
-    here = Site(platform, Store(database), mailer, Keys(database), secret_key(platform.folder), now)
+    here = open_site(platform, mail=mail, now=now)
     app.extensions["twin"] = here
     app.config.update(
         SECRET_KEY=here.secret,
         MAX_CONTENT_LENGTH=1 << 20,
         MAX_FORM_MEMORY_SIZE=1 << 20,
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        SESSION_REFRESH_EACH_REQUEST=False,  # a stolen cookie must come to its end
         SESSION_COOKIE_NAME="__Host-twin" if here.secure else "twin",
         SESSION_COOKIE_SECURE=here.secure,
         SESSION_COOKIE_HTTPONLY=True,

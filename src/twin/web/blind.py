@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from twin.domain.ports import Sampling
 from twin.domain.twins import Twin
-from twin.errors import TwinError
+from twin.errors import NotFoundError, TwinError
 from twin.likeness.figures import share
 from twin.pipeline.samples import moments
 from twin.serve.voice import messages
@@ -110,7 +110,12 @@ def played(token: str) -> str | tuple[str, int]:
 def resume(here: Site) -> None:
     """Begin again with tests whose making a stopped server left."""
     for test in here.store.invitations.unfinished():
-        here.later(_make, here, here.platform.records.twin(test.twin_id), test)
+        try:
+            twin = here.platform.records.twin(test.twin_id)
+        except NotFoundError:  # deleted past the web app
+            here.store.invitations.delete_tests([test.token])
+        else:
+            here.later(_make, here, twin, test)
 
 
 def _name(test: BlindTest) -> str:

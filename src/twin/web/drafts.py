@@ -100,7 +100,9 @@ def check(twin_id: str) -> Response | str:
     if not uploads or not speakers:
         return redirect(url_for(".chats", twin_id=twin_id))
     counts = dict(candidates(surveys.reports(uploads)))
-    written = sum(counts[name] for name in speakers)
+    written = sum(counts.get(name, 0) for name in speakers)
+    if written < FEWEST:  # chats that were chosen from have been removed since
+        return redirect(url_for(".me", twin_id=twin_id))
     names, texts = surveys.replaced(uploads, speakers, seed=int.from_bytes(twin.id.encode()[:8]))
     return render_template(
         "drafts/check.html",
@@ -123,7 +125,8 @@ def create(twin_id: str) -> Response:
     twin = access.own_twin(twin_id, draft=True)
     speakers, form = _speakers(twin), request.form
     name = form.get("name", "").strip()
-    if not speakers or not _ready(twin) or form.get("consent") != "yes":
+    counts = dict(candidates(surveys.reports(_ready(twin))))
+    if sum(counts.get(name, 0) for name in speakers) < FEWEST or form.get("consent") != "yes":
         flash(_("Say first that these are your words, or that you have this person's permission."))
         return redirect(url_for(".check", twin_id=twin_id))
     try:

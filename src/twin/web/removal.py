@@ -93,19 +93,27 @@ def account() -> Response | tuple[str, int]:
     return redirect(url_for("home.front"))
 
 
-def delete_twin(here: Site, found: Twin) -> None:
-    """Delete a twin everywhere, at once. Raises BusyError where its training does not stop."""
+def delete_twin(here: Site, found: Twin) -> int:
+    """Delete a twin everywhere, at once; how many objects there were.
+
+    Raises:
+        BusyError: its training does not stop; nothing was deleted then.
+    """
     platform = here.platform
+    deletion.stop(found, records=platform.records, runner=platform.runner)
     run_ids = [run.id for run in platform.records.runs(found.id)]
+    # Its own record goes last, so that a deletion that was broken off can be asked for again; its uploads go before
+    # what was made of them, so that one which is just being read notices and leaves nothing.
     for upload in here.store.uploads.of_twin(found.id):
         shutil.rmtree(folder(here, upload.id), ignore_errors=True)
-    deletion.delete(
+    here.keys.forget(found.id)
+    here.store.forget_twin(found.id)
+    deleted = deletion.delete(
         found, objects=platform.objects, records=platform.records, runner=platform.runner, folder=platform.scratch
     )
     platform.forget(found, run_ids)
-    here.keys.forget(found.id)
-    here.store.forget_twin(found.id)
     temporary.sweep(platform.folder)
+    return deleted
 
 
 def _drop_words(here: Site, twin: Twin) -> None:
@@ -121,6 +129,7 @@ def _drop_words(here: Site, twin: Twin) -> None:
         shutil.rmtree(platform.scratch / twin.id / run.id, ignore_errors=True)
         (platform.scratch / twin.id / f"{run.id}-{keys.MEMORY}").unlink(missing_ok=True)
     here.store.invitations.delete_tests([test.token for test in here.store.invitations.tests(twin.id)])
+    here.store.conversations.forget_remembered(twin.id)
     here.store.database.scrub()
 
 

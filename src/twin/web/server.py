@@ -67,6 +67,7 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
     finally:
         stop.set()
         server.close()
+        app.extensions["twin"].jobs.shutdown(wait=False, cancel_futures=True)  # what is left begins again next time
         for helper in helpers:
             helper.join()
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from twin.backends.local.database import Database
 from twin.base import models
 from twin.base.vocabulary import Vocabulary
 from twin.platform import Platform
@@ -108,6 +109,16 @@ class Site:
             return tuple(URLSafeTimedSerializer(self.secret, salt=purpose).loads(token, max_age=int(max_age_s)))
         except BadSignature:
             return None
+
+
+def open_site(
+    platform: Platform, *, mail: Mailer | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Site:
+    """What the web app keeps of an installation. Close its `store.database` after use."""
+    settings = platform.settings
+    database = Database(settings.web_address)
+    mailer = mail or Mailer(settings.mail, settings.mail_from)
+    return Site(platform, Store(database), mailer, Keys(database), secret_key(platform.folder), now)
 
 
 def site() -> Site:

@@ -52,6 +52,7 @@ def drop(here: Site, upload: Upload) -> None:
     here.store.uploads.delete(upload.id)
     shutil.rmtree(folder(here, upload.id), ignore_errors=True)
     here.platform.objects.delete(keys.upload(upload.twin_id, upload.id))
+    here.store.database.scrub()
 
 
 def take(here: Site, upload: Upload) -> None:

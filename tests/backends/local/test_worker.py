@@ -15,6 +15,7 @@ import psutil
 import pytest
 from tests import stage_process
 
+from twin.backends.local import worker as worker_module
 from twin.backends.local.worker import Queue, Worker
 from twin.domain.runs import Run, RunState, Stage
 
@@ -121,12 +122,14 @@ def test_two_workers_do_a_run_once(queue: Queue, tmp_path: Path) -> None:
     assert sorted(noted) == sorted(f"{stage} r{number}" for number in range(2) for stage in Stage)
 
 
-def test_records_that_do_not_answer_for_a_moment_lose_no_run(queue: Queue, tmp_path: Path) -> None:
+def test_records_that_do_not_answer_for_a_moment_lose_no_run(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from twin.errors import UnavailableError
 
     queue.submit(run(tmp_path))
     records = stage_process.records(tmp_path)
-    answers = iter([UnavailableError("locked"), None])
+    answers = iter([UnavailableError("locked"), OSError(28, "No space left on device"), None])
 
     class Sometimes:
         def __getattr__(self, name: str) -> object:
@@ -135,6 +138,7 @@ def test_records_that_do_not_answer_for_a_moment_lose_no_run(queue: Queue, tmp_p
             return getattr(records, name)
 
     command = [sys.executable, stage_process.__file__, str(tmp_path)]
+    monkeypatch.setattr(worker_module, "RETRY_S", 0.1)
     own = Worker(queue, Sometimes(), command=command, log=lambda _: tmp_path / "log.txt")  # type: ignore[arg-type]
     own.work(threading.Event(), only="r1")
     assert records.run("r1").state is RunState.DONE

@@ -6,6 +6,7 @@ they were saved, and it does not matter when and how often they arrive. The stag
 a twin has a run that is not over, it is asked for news.
 """
 
+import logging
 import random
 import threading
 import time
@@ -22,7 +23,9 @@ from twin.backends.local.records import SqlRecordStore
 from twin.domain.ports import RecordStore
 from twin.domain.runs import Run, RunState, Stage
 from twin.domain.twins import Twin, User
-from twin.errors import BusyError, NotFoundError, UnavailableError
+from twin.errors import BusyError, NotFoundError, TwinError, UnavailableError
+
+log = logging.getLogger(__name__)
 
 BATCH = 500
 PAUSE_S = 30.0
@@ -127,8 +130,12 @@ class OutboxRecordStore:
         pause = pause_s or (lambda: random.uniform(PAUSE_S / 2, PAUSE_S * 1.5))  # noqa: S311  jitter, not a secret
         while not stop.is_set():
             self._wake.clear()
-            with suppress(UnavailableError, BusyError):
+            try:
                 self.deliver()
+            except (UnavailableError, BusyError):
+                pass
+            except TwinError as error:  # a right that is missing, say: once it is there, what waits goes out
+                log.warning("Records wait for BigQuery: %s", error)
             self._wait(stop, pause())
 
     def twins(self, owner: str) -> list[Twin]:
@@ -197,9 +204,12 @@ class OutboxRecordStore:
                 if run.id not in known or run.updated_at > known[run.id].updated_at
             ]
             if any(run.state is RunState.DONE for run in news):
-                self._local.save(replace(twin, run_id=self._news.twin(twin.id).run_id))
+                there, here = self._news.twin(twin.id), self._local.twin(twin.id)  # renamed, or deleted, meanwhile
+                self._local.save(replace(here, run_id=there.run_id, options={**there.options, **here.options}))
             for run in news:
                 self._local.save(run)
+        except NotFoundError:
+            pass
         except (UnavailableError, BusyError):
             self._away_until = self._clock() + PAUSE_S  # one page waited in vain; the next ones need not
 

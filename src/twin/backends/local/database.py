@@ -157,6 +157,7 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # the driver begins nothing by itself: `begin` below does
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
 
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later could not wait for another writer.
@@ -166,6 +167,10 @@ def _sqlite(url: URL) -> Engine:
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _postgres(url: URL, place: str) -> Engine:

@@ -4,6 +4,7 @@ The queue outlives everybody: a job is a file from its submission until its run 
 between. Submitting and cancelling work from any process; one process at a time is the worker.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from filelock import FileLock, Timeout
 from twin.domain.ports import RecordStore
 from twin.domain.runs import Run, RunState, Stage
 from twin.errors import NotFoundError, UnavailableError
+
+_log = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a stage is begun before its run has failed, where the system kills its process."""
@@ -135,7 +138,8 @@ class Worker:
                             return
                         else:
                             stop.wait(TICK_S)
-                    except UnavailableError:  # the records, for a moment; the job stays in the queue
+                    except (UnavailableError, OSError) as error:  # for a moment; the job stays in the queue
+                        _log.warning("The worker waits (%s).", type(error).__name__)
                         stop.wait(RETRY_S)
             if only and only not in self._queue.waiting():
                 return

@@ -126,13 +126,19 @@ class Conversations:
             moved = connection.execute(
                 update(CONVERSATIONS)
                 .where(CONVERSATIONS.c.id == conversation.id)
-                .values(leaf=message.id, updated_at=now, title=conversation.title)
+                .values(leaf=message.id, updated_at=now)
             )
             if not moved.rowcount:
                 return None
             values = {name: getattr(message, name) for name in ChatMessage.__slots__ if name != "bubbles"}
             connection.execute(insert(MESSAGES).values(values | {"text": _BETWEEN.join(clean)}))
         return message
+
+    def forget_remembered(self, twin_id: str) -> None:
+        """Remove the past exchanges that are quoted beside replies of a twin."""
+        inside = select(CONVERSATIONS.c.id).where(CONVERSATIONS.c.twin_id == twin_id)
+        with self._database.write() as connection:
+            connection.execute(update(MESSAGES).where(MESSAGES.c.conversation_id.in_(inside)).values(remembered=[]))
 
     def messages(self, conversation_id: str) -> dict[str, ChatMessage]:
         """Every message of every branch by its id, oldest first."""
