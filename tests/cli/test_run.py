@@ -33,7 +33,7 @@ def test_lengths_of_time_that_are_none(text: str) -> None:
 
 
 def test_wrong_options_are_usage_errors(twin: Twin) -> None:
-    for options in (["--budget", "soon"], ["--max-messages", "0"], ["--from", "lunch"]):
+    for options in (["--budget", "soon"], ["--budget", "0"], ["--max-messages", "0"], ["--from", "lunch"]):
         assert twin("run", "me", *options).status == 2
     assert "--from prepare" in twin("run", "me", "--no-redact", "--from", "train").err
 

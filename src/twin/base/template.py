@@ -277,4 +277,4 @@ def template_for(vocabulary: Vocabulary, *, instruction_tuned: bool) -> Template
     for start, end in (("<start_of_turn>", "<end_of_turn>"), ("<|turn>", "<turn|>")):
         if vocabulary.mark(start) is not None and vocabulary.mark(end) is not None:
             return Dialogue(start=start, end=end)
-    raise ModelError("The vocabulary has no turn marks of Gemma. Use a Gemma 3 or Gemma 4 base model.")
+    raise ModelError("The vocabulary has no turn marks of Gemma. Use a Gemma 3 base model.")

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from twin.domain.twins import Twin
 
 
+SHORTEST_S = 10
+"""Of a budget, in seconds."""
+
+
 class Duration(click.ParamType[float]):
     """`90s`, `30m`, `1h30m`; a bare number is minutes. Becomes seconds."""
 
@@ -38,12 +42,24 @@ class Duration(click.ParamType[float]):
         return hours * 3600.0 + minutes * 60 + seconds
 
 
+class Budget(Duration):
+    """A length of time in which something can be trained."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = super().convert(value, param, ctx)
+        if seconds < SHORTEST_S:
+            self.fail(f"{value!r} is too short to train anything. Give at least {SHORTEST_S} seconds.", param, ctx)
+        return seconds
+
+
 @click.command()
 @click.argument("name", shell_complete=names)
 @click.option(
     "--from", "begin", type=click.Choice(STAGES), help="Begin at this stage, with what the last run did before it."
 )
-@click.option("--budget", type=Duration(), help="How long the whole run may take, like 30m.")
+@click.option(
+    "--budget", type=Budget(), help="How long the whole run may take, like 30m. By default it trains for five minutes."
+)
 @click.option("--max-messages", type=click.IntRange(min=1), help="Learn from the newest so many messages only.")
 @click.option(
     "--no-redact", is_flag=True, help="Train on other people's names and numbers as they are, without pseudonyms."

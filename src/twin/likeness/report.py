@@ -103,7 +103,9 @@ class Report:
         """The report that `to_json` described. Raises DataError."""
         try:
             if data["version"] != VERSION:
-                raise DataError(f"The report has version {data['version']}, not {VERSION}. Run `twin report` anew.")
+                raise DataError(
+                    f"The report has version {data['version']}, not {VERSION}. Run `twin report NAME --full` anew."
+                )
             values: dict[str, Any] = {name: data[name] for name in _AS_THEY_ARE}
             values |= {name: _figures(data[name]) for name in _TABLES}
             values |= _figures({name: data.get(name) for name in _SINGLE})
@@ -116,7 +118,7 @@ class Report:
             values["account"] = data["account"] and Account(**data["account"])
             return cls(**values, secrets=tuple(data["secrets"]), curve=tuple(data["curve"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError("The report is broken. Run `twin report` anew.") from error
+            raise DataError("The report is broken. Run `twin report NAME --full` anew.") from error
 
 
 def _plain(value: Any) -> Any:
