@@ -127,9 +127,9 @@ def soak(folder: Path, *, people: int, minutes: float) -> dict[str, object]:
             time.sleep(min(5.0, minutes * 60 / 40))
         found.sample()
         server.terminate()
-    faults = [
-        line for line in (folder / "log").read_text("utf-8").splitlines() if " at " in line or "Traceback" in line
-    ]
+    # A fault that was noted has its place in its line; of any other, the last line says what it was.
+    fault = re.compile(r".* at \w+\.py:|Traceback|[\w.]*(Error|Exception|Interrupt|Exit)\b")
+    faults = [line for line in (folder / "log").read_text("utf-8").splitlines() if fault.match(line)]
     return _summed(found, faults)
 
 
