@@ -203,8 +203,9 @@ class OutboxRecordStore:
                 for run in self._news.runs(twin.id)
                 if run.id not in known or run.updated_at > known[run.id].updated_at
             ]
-            if any(run.state is RunState.DONE for run in news):
-                there, here = self._news.twin(twin.id), self._local.twin(twin.id)  # renamed, or deleted, meanwhile
+            there = self._news.twin(twin.id) if any(run.state is RunState.DONE for run in news) else None
+            here = self._local.twin(twin.id)  # renamed, or deleted, while we asked
+            if there:
                 self._local.save(replace(here, run_id=there.run_id, options={**there.options, **here.options}))
             for run in news:
                 self._local.save(run)
