@@ -92,7 +92,8 @@ def test_2_a_killed_command_leaves_no_process_behind(shell: Shell) -> None:
         process.communicate()
     assert len(children) == 1
     assert psutil.wait_procs(children, timeout=30)[1] == [], "the stage noticed that it was left alone"
-    assert shell.last_run()["state"] == "running"
+    run = shell.last_run()
+    assert run["state"] == "running", run["error"]
     assert "was broken off at train; `twin run` goes on" in shell.run("status")
     assert "It is not trained yet" in shell.run("chat", "me", text="hi\n/quit\n")
 

@@ -55,7 +55,7 @@ class Place:
 
         return work_on
 
-    def execute(self, stage: Stage, run_id: str = "r1", **replaced: StageFunction) -> Outcome:
+    def execute(self, stage: Stage, run_id: str = "r1", *, stopped: bool = False, **replaced: StageFunction) -> Outcome:
         stages = {each: self.stage(each) for each in Stage} | {Stage(name): value for name, value in replaced.items()}
         return execute(
             stage,
@@ -66,6 +66,7 @@ class Place:
             bases=self.folder / "bases",
             chat=self.chat,
             stages=stages,
+            stopped=lambda: stopped,
         )
 
 

@@ -131,6 +131,19 @@ def test_stopping_leaves_the_run_as_it_is(place: Place) -> None:
     place.execute(Stage.INGEST)
 
 
+@pytest.mark.parametrize("error", [RuntimeError("a callback failed"), DataError("cannot be read")])
+def test_what_a_library_makes_of_a_stop_is_no_failure(place: Place, error: Exception) -> None:
+    place.submit()
+
+    def stopped(work: Work) -> Outcome:
+        raise error from SystemExit(143)
+
+    with pytest.raises(type(error)):
+        place.execute(Stage.INGEST, stopped=True, ingest=stopped)
+    assert place.records.run("r1").state is RunState.RUNNING
+    place.execute(Stage.INGEST)
+
+
 def test_killed_between_outcome_and_record(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.submit()
     for stage in list(Stage)[:-1]:

@@ -25,7 +25,14 @@ def stage(invocation: Invocation, stage: str, run_id: str, until_eof: bool) -> N
     from twin.errors import TwinError
     from twin.pipeline.execute import execute
 
-    signal.signal(signal.SIGTERM, _stop)
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        stopping.set()
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
     if until_eof:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
         if hasattr(os, "nice"):
@@ -41,21 +48,19 @@ def stage(invocation: Invocation, stage: str, run_id: str, until_eof: bool) -> N
             bases=platform.bases,
             chat=platform.chat,
             gemini=platform.gemini,
+            stopped=stopping.is_set,
         )
     except (TwinError, click.ClickException):
         raise
     except Exception as error:
+        if stopping.is_set():
+            sys.exit(128 + signal.SIGTERM)
         if invocation.debug:
             raise
         # What a library says in its errors may quote a chat; where it happened never does.
         where = "".join(traceback.format_tb(error.__traceback__))
         click.echo(f"{where}{type(error).__name__} in {stage} (see its text with --debug)", err=True)
         sys.exit(1)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    del frame
-    sys.exit(128 + number)
 
 
 def _stop_at_end_of_input() -> None:

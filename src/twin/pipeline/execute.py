@@ -43,6 +43,7 @@ def execute(
     chat: Callable[[str], ChatModel],
     gemini: "Callable[[str, Path], GeminiOtherSide] | None" = None,
     stages: Mapping[Stage, StageFunction] = STAGES,
+    stopped: Callable[[], bool] = lambda: False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Outcome:
     """Do one stage of a run, or return its outcome where it is done already.
@@ -52,6 +53,7 @@ def execute(
         bases: where base models are kept.
         chat: who answers on a base model.
         gemini: who is asked about the owner's writing; see `Work`.
+        stopped: whether this process was asked to stop. What a stage raises from then on is no failure of the run.
 
     Raises:
         BusyError: another process works on the run.
@@ -73,7 +75,7 @@ def execute(
             _save(records, run)
             journal = Journal(objects, run, stage, scratch=scratch)
             work = Work(records.twin(run.twin_id), run, objects, records, scratch, bases, chat, journal, gemini)
-            with _failure_recorded(records, run, now):
+            with _failure_recorded(records, run, now, stopped):
                 found = _reused(work, stage) or stages[stage](work)
                 found = replace(found, stored=work.stored)
                 journal.store()
@@ -126,7 +128,9 @@ def _save(records: RecordStore, run: Run) -> None:
 
 
 @contextmanager
-def _failure_recorded(records: RecordStore, run: Run, now: Callable[[], datetime]) -> Generator[None]:
+def _failure_recorded(
+    records: RecordStore, run: Run, now: Callable[[], datetime], stopped: Callable[[], bool]
+) -> Generator[None]:
     def record(sentence: str) -> None:
         with suppress(NotFoundError):
             _save(records, replace(run, state=RunState.FAILED, error=sentence, updated_at=now()))
@@ -137,10 +141,12 @@ def _failure_recorded(records: RecordStore, run: Run, now: Callable[[], datetime
 
     try:
         yield
-    except TwinError as error:
-        record(str(error))
-        raise
     except Exception as error:
+        if stopped():  # a library may make an error of its own of the one that stops the stage
+            raise
+        if isinstance(error, TwinError):
+            record(str(error))
+            raise
         number = error.errno if isinstance(error, OSError) else None
         if number in {errno.ENOSPC, errno.EDQUOT}:
             sentence = f"The disk is full: {run.stage} could not go on. Free some space and start the run again."
