@@ -8,6 +8,7 @@ resource "google_cloud_run_v2_service" "web" {
     service_account                  = google_service_account.web.email
     max_instance_request_concurrency = 80
     timeout                          = "3600s"
+    session_affinity                 = true # only the instance that writes a reply can stop it
     scaling {
       # Conversations are streamed, and what is saved goes on from the outbox in the background.
       min_instance_count = 0

@@ -22,6 +22,16 @@ resource "google_storage_bucket" "twin" {
       type = "AbortIncompleteMultipartUpload"
     }
   }
+  # Which twins were deleted is known until no upload that had begun before can end any more.
+  lifecycle_rule {
+    condition {
+      age            = 31
+      matches_prefix = ["forgotten/"]
+    }
+    action {
+      type = "Delete"
+    }
+  }
   cors {
     origin          = [var.url]
     method          = ["POST", "PUT"]

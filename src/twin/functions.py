@@ -33,9 +33,9 @@ from twin.backends.gcp.pubsub import (
     read_sign_up,
 )
 from twin.domain.ports import ObjectStore, RecordStore, Runner
-from twin.domain.runs import Run, RunState
+from twin.domain.runs import Run, RunState, milliseconds
 from twin.domain.twins import User
-from twin.errors import DataError, NotFoundError, TwinError
+from twin.errors import BusyError, DataError, NotFoundError, TwinError
 from twin.pipeline import cloud, keys, machines, uploads
 from twin.platform import Platform
 from twin.settings import Settings
@@ -58,6 +58,12 @@ class Bucket(ObjectStore, Protocol):
     def drop(self, name: str, generation: int) -> None: ...
 
 
+class Pipelines(Runner, Protocol):
+    """A runner that also knows what is under way."""
+
+    def stop_all(self, twin_id: str) -> bool: ...
+
+
 class Function:
     """What the function does, with everything that it needs.
 
@@ -71,7 +77,7 @@ class Function:
         *,
         objects: Bucket,
         records: RecordStore,
-        pipelines: Runner,
+        pipelines: Pipelines,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         forget: Callable[[str], object] = lambda _: None,
     ) -> None:
@@ -90,7 +96,7 @@ class Function:
         elif attributes.get(KIND) == SIGN_UP:
             self._signed_up(read_sign_up(data))
         elif attributes.get(KIND) == FORGOTTEN:
-            self._forget(read_forgotten(data))
+            self._forgotten(read_forgotten(data))
         elif attributes.get("eventType") == "OBJECT_FINALIZE":
             came_at = datetime.fromisoformat(attributes["eventTime"])
             self._object(attributes["objectId"], int(attributes["objectGeneration"]), came_at)
@@ -107,7 +113,26 @@ class Function:
             self._objects.put(keys.user(user.id) + "place.json", place)
         self._records.save(user)
 
+    def _forgotten(self, twin_id: str) -> None:
+        """Delete what a twin had deployed, and what its stages stored between its deletion and their end."""
+        with TemporaryDirectory() as folder:
+            nothing = Path(folder) / "nothing"
+            nothing.touch()
+            self._objects.put(keys.forgotten(twin_id), nothing)
+        ended = self._pipelines.stop_all(twin_id)
+        self._forget(twin_id)
+        self._objects.delete(keys.twin(twin_id))
+        self._records.forget(twin_id=twin_id)
+        if not ended:
+            raise BusyError("A pipeline of a deleted twin is still stopping.", retry_after=60)
+
+    def _is_forgotten(self, twin_id: str) -> bool:
+        return any(True for _ in self._objects.keys(keys.forgotten(twin_id)))
+
     def _training(self, action: str, run: Run) -> None:
+        if self._is_forgotten(run.twin_id):
+            log.info("run %s is of a twin that was deleted", run.id)
+            return
         try:
             recorded = self._records.run(run.id)
         except NotFoundError:
@@ -122,9 +147,13 @@ class Function:
                 self._records.save(replace(recorded, state=RunState.CANCELLED, updated_at=self._now()))
             self._pipelines.cancel(run)
         elif recorded.state is RunState.QUEUED:
-            if cloud.ESTIMATE not in recorded.figures:
-                about = round(machines.estimate(recorded), 4)
-                recorded = replace(recorded, figures={**recorded.figures, cloud.ESTIMATE: about})
+            figures = {
+                cloud.ESTIMATE: round(machines.estimate(recorded), 4),
+                **recorded.figures,
+                cloud.ASKED_AT: milliseconds(recorded.updated_at),
+            }
+            if figures != recorded.figures:
+                recorded = replace(recorded, figures=figures)
                 self._records.save(recorded)
             self._pipelines.submit(recorded)
         else:
@@ -133,6 +162,9 @@ class Function:
     def _object(self, name: str, generation: int, came_at: datetime) -> None:
         """Something is new in the bucket. An upload of a browser waits for its owner; an inbox need not."""
         twin_id, _, rest = name.partition("/")
+        if self._is_forgotten(twin_id):
+            self._objects.drop(name, generation)  # from a browser that was still sending, or a stage that was stopping
+            return
         if not rest.startswith(INBOX) or rest == INBOX:
             return
         try:
@@ -174,8 +206,9 @@ class Function:
 def _function() -> Function:
     platform = Platform(Settings.load(os.environ))
     objects: Any = platform.objects
+    pipelines: Any = platform.runner
     forget = platform.serving.forget if platform.settings.serving else lambda _: 0
-    return Function(objects=objects, records=platform.records, pipelines=platform.runner, forget=forget)
+    return Function(objects=objects, records=platform.records, pipelines=pipelines, forget=forget)
 
 
 def main(event: Any) -> None:

@@ -50,6 +50,7 @@ class Pipelines:
     def __init__(self) -> None:
         self.started: dict[tuple[str, datetime], Run] = {}
         self.asked = self.stopped = 0
+        self.ended = True
         self.broken = False
         self._lock = threading.Lock()
 
@@ -62,6 +63,9 @@ class Pipelines:
 
     def cancel(self, run: Run) -> None:
         self.stopped += 1
+
+    def stop_all(self, twin_id: str) -> bool:
+        return self.ended
 
 
 @pytest.fixture
@@ -377,6 +381,18 @@ def test_a_pipeline_that_ends_late_leaves_the_next_one_alone(records: SqlRecordS
     assert records.run("r1").state is RunState.QUEUED
 
 
+def test_a_pipeline_that_ends_later_still_leaves_the_next_one_alone(
+    function: Function, records: SqlRecordStore, objects: Any
+) -> None:
+    """The next one does its first stages already."""
+    function(asking(replace(RUN, updated_at=NOON + timedelta(minutes=1))))
+    records.save(replace(records.run("r1"), state=RunState.RUNNING, stage=Stage.INGEST))
+    finish("CANCELLED", objects, records)
+    assert records.run("r1").state is RunState.RUNNING
+    finish("CANCELLED", objects, records, asked_at=NOON + timedelta(minutes=1))
+    assert records.run("r1").state is RunState.CANCELLED
+
+
 def test_what_a_run_cost_is_recorded_beside_what_it_was_thought_to_cost(
     function: Function, records: SqlRecordStore, objects: Any, pipelines: Pipelines, tmp_path: Path
 ) -> None:
@@ -416,6 +432,32 @@ def test_what_a_deleted_twin_had_deployed_goes(objects: Any, records: SqlRecordS
     function = Function(objects=objects, records=records, pipelines=pipelines, forget=gone.append)
     function(message({"id": "t1", "created_at": NOON.isoformat()}, kind="forgotten"))
     assert gone == ["t1"]
+
+
+def test_nothing_of_a_deleted_twin_comes_back(
+    function: Function, objects: Any, records: SqlRecordStore, pipelines: Pipelines, tmp_path: Path
+) -> None:
+    records.save(TWIN)
+    pipelines.ended = False
+    deleted = message({"id": "t1", "created_at": NOON.isoformat()}, kind="forgotten")
+    with pytest.raises(BusyError):  # so that the message is delivered again
+        function(deleted)
+    (tmp_path / "late").write_text("what a stage stores while it is being stopped")
+    objects.put("t1/runs/r1/examples.jsonl", tmp_path / "late")
+    objects.put("t2/runs/r2/examples.jsonl", tmp_path / "late")
+    records.save(RUN)
+    pipelines.ended = True
+    function(deleted)
+    with pytest.raises(NotFoundError):
+        records.run("r1")
+    function(asking(RUN))  # delivered once more
+    with pytest.raises(NotFoundError):
+        records.run("r1")
+    assert pipelines.started == {}
+    blob = objects._bucket.blob("t1/uploads/u1/000000")
+    blob.upload_from_string(b"from a browser that was still sending")
+    function(notice(blob.name, str(blob.generation)))
+    assert list(objects.keys("")) == [keys.forgotten("t1"), "t2/runs/r2/examples.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["training-requested", "user-signed-up"])

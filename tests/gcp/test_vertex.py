@@ -142,6 +142,21 @@ def test_cancelling_stops_what_is_under_way(server: vertex_server.VertexServer) 
     vertex.cancel(RUN)
 
 
+def test_stopping_all_of_a_twin_says_when_they_have_ended(server: vertex_server.VertexServer) -> None:
+    vertex = runner(server.url)
+    assert vertex.stop_all(RUN.twin_id)
+    for run in (RUN, replace(RUN, id="1e" * 16), replace(RUN, id="2d" * 16, twin_id="cd" * 16)):
+        vertex.submit(run)
+    first, second, other = server.jobs.values()
+    second["state"] = "PIPELINE_STATE_CANCELLING"
+    assert not vertex.stop_all(RUN.twin_id)
+    assert first["state"] == "PIPELINE_STATE_CANCELLED"
+    assert second["state"] == "PIPELINE_STATE_CANCELLING", "it was asked already"
+    assert other["state"] == "PIPELINE_STATE_RUNNING"
+    second["state"] = "PIPELINE_STATE_CANCELLED"
+    assert vertex.stop_all(RUN.twin_id)
+
+
 @pytest.mark.parametrize("fault", [429, 503, "reset", "lost", "hang"])
 def test_faults_start_no_second_pipeline(server: vertex_server.VertexServer, fault: Any) -> None:
     with faulty.before(server.url) as proxy:

@@ -44,8 +44,8 @@ class VertexServer(JsonServer):
                 self.jobs[name]["state"] = "PIPELINE_STATE_CANCELLED"
                 return 200, {}
             if name is None:
-                found = re.search(r'labels\.run="([^"]+)"', query.get("filter", ""))
-                jobs = [job for job in self.jobs.values() if found and job["labels"]["run"] == found[1]]
+                found = re.search(r'labels\.(run|twin)="([^"]+)"', query.get("filter", ""))
+                jobs = [job for job in self.jobs.values() if found and job["labels"][found[1]] == found[2]]
                 return 200, {"pipelineJobs": jobs}
             return (200, self.jobs[name]) if name in self.jobs else (404, google_error(404, "NOT_FOUND", name))
 

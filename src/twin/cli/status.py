@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,6 +53,7 @@ def _print_twins(invocation: Invocation, twins: "list[tuple[Twin, list[Run]]]") 
 def _print_runs(invocation: Invocation, twin: "Twin", runs: "list[Run]") -> None:
     from rich.table import Table
 
+    from twin.pipeline.cloud import ASKED_AT
     from twin.pipeline.runs import redacts
 
     out = invocation.out
@@ -60,14 +62,14 @@ def _print_runs(invocation: Invocation, twin: "Twin", runs: "list[Run]") -> None
     for title in ("started", "run", "how it stands", "measured"):
         table.add_column(title)
     for run in runs:
-        figures = ", ".join(f"{name} {value:,.4g}" for name, value in run.figures.items())
+        figures = ", ".join(f"{name} {value:,.4g}" for name, value in run.figures.items() if name != ASKED_AT)
         current = " (answers)" if run.id == twin.run_id else ""
         if not redacts(twin, run):
             current += ", without redaction"
         table.add_row(
             f"{run.created_at.astimezone():%Y-%m-%d %H:%M}", run.id[:8], describe(invocation, run) + current, figures
         )
-    out.print(table if runs else f"It has not been trained yet: twin run {twin.name}")
+    out.print(table if runs else f"It has not been trained yet: twin run {quote(twin.name)}")
 
 
 def describe(invocation: Invocation, run: "Run") -> str:

@@ -54,3 +54,8 @@ class Run:
     error: str | None = None
     options: dict[str, str] = field(default_factory=dict[str, str])
     figures: dict[str, float] = field(default_factory=dict[str, float])
+
+
+def milliseconds(at: datetime) -> int:
+    """A time as the name of a pipeline and the figure of a run have it."""
+    return int(at.timestamp() * 1000)

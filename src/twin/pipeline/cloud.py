@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from twin.domain.ports import ObjectStore, RecordStore
-from twin.domain.runs import Run, RunState
+from twin.domain.runs import Run, RunState, milliseconds
 from twin.domain.twins import Twin
 from twin.errors import DataError, TwinError
 from twin.pipeline import keys, machines
@@ -20,6 +20,9 @@ MERGED_ENDPOINT = "merged_endpoint"
 
 COST, ESTIMATE = "cost_usd", "cost_estimate_usd"
 """The figures of a run that say what it cost, and what it was thought to cost before."""
+
+ASKED_AT = "asked_at_ms"
+"""The figure that says, in milliseconds since 1970, when the pipeline was asked for that does a run."""
 
 
 class Serving(Protocol):
@@ -106,6 +109,8 @@ def finish(
     if run.state in {RunState.FAILED, RunState.CANCELLED}:
         return
     if run.state is RunState.QUEUED and run.updated_at > asked_at:
+        return
+    if run.figures.get(ASKED_AT, 0) > milliseconds(asked_at):
         return
     with TemporaryDirectory() as folder:
         took = machines.seconds(events(objects, run, scratch=Path(folder)))

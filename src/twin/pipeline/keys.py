@@ -29,6 +29,11 @@ def twin(twin_id: str) -> str:
     return f"{twin_id}/"
 
 
+def forgotten(twin_id: str) -> str:
+    """Says that a twin was deleted, by its id alone: what arrives late for it is refused. In the cloud only."""
+    return f"forgotten/{twin_id}"
+
+
 def user(user_id: str) -> str:
     """The prefix of what belongs to an account but to no twin."""
     return f"users/{user_id}/"

@@ -13,17 +13,11 @@ from google.cloud import aiplatform_v1
 
 from twin.backends.gcp.faults import DEADLINE_S
 from twin.backends.gcp.vertex_api import VertexApi
-from twin.domain.runs import Run, RunState
+from twin.domain.runs import Run, RunState, milliseconds
 from twin.errors import SettingsError
 
-ENDED = frozenset(
-    {
-        aiplatform_v1.PipelineState.PIPELINE_STATE_SUCCEEDED,
-        aiplatform_v1.PipelineState.PIPELINE_STATE_FAILED,
-        aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLING,
-        aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLED,
-    }
-)
+STATE = aiplatform_v1.PipelineState
+ENDED = frozenset({STATE.PIPELINE_STATE_SUCCEEDED, STATE.PIPELINE_STATE_FAILED, STATE.PIPELINE_STATE_CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +94,22 @@ class VertexRunner:
 
     def cancel(self, run: Run) -> None:
         """Stop every pipeline of a run that is under way; none is no error."""
-        request = {"parent": self._api.parent, "filter": f'labels.run="{run.id}"'}
-        with self._api.service.reached(f"stopping run {run.id}"):
+        self._stop("run", run.id)
+
+    def stop_all(self, twin_id: str) -> bool:
+        """Stop every pipeline of a twin; whether all of them have come to their end already."""
+        return self._stop("twin", twin_id)
+
+    def _stop(self, label: str, value: str) -> bool:
+        request = {"parent": self._api.parent, "filter": f'labels.{label}="{value}"'}
+        ended = True
+        with self._api.service.reached(f"stopping {label} {value}"):
             for job in self._client.list_pipeline_jobs(request=request, **self._api.call):
                 if job.state not in ENDED:
-                    self._client.cancel_pipeline_job(name=job.name, **self._api.call)
+                    ended = False
+                    if job.state is not STATE.PIPELINE_STATE_CANCELLING:
+                        self._client.cancel_pipeline_job(name=job.name, **self._api.call)
+        return ended
 
 
 def pipeline_job(address: VertexAddress, run: Run) -> Any:
@@ -144,4 +149,4 @@ def job_id(run: Run) -> str:
     """The name of a run's pipeline job. A run that is gone on with is asked for at a later time, so it is another."""
     if run.state is not RunState.QUEUED:
         raise ValueError(f"run {run.id} is {run.state}; only a queued run is started")
-    return f"twin-{run.id}-{int(run.updated_at.timestamp() * 1000)}"
+    return f"twin-{run.id}-{milliseconds(run.updated_at)}"
