@@ -178,6 +178,17 @@ def test_no_bytes_raise_anything_else(content: bytes, name: str) -> None:
         assert str(error).endswith(".")  # noqa: PT017
 
 
+def test_a_date_order_that_the_dates_rule_out_is_not_followed(tmp_path: Path) -> None:
+    content = "".join(f"{day:02}/11/2025, 10:00 - Ana: {day}\n" for day in range(8, 28))
+    (tmp_path / "chat.txt").write_text(content, "utf-8")
+    reading = read([tmp_path / "chat.txt"], options=Options(date_order=DateOrder.MDY))
+    months = {message.sent_at and message.sent_at.month for message in reading}
+    (report,) = reading.reports
+    assert months == {11}
+    assert report.date_order is DateOrder.DMY
+    assert any("--date-order mdy does not fit" in warning for warning in report.warnings)
+
+
 def test_date_order_decides_where_the_file_does_not() -> None:
     content = b"3/4/21, 10:00 - Ana: one\n3/4/21, 10:01 - Bo: two\n"
     months = {

@@ -28,6 +28,16 @@ def fits(order: DateOrder, fields: tuple[int, int, int]) -> bool:
     return 1 <= fields[day] <= 31 and 1 <= fields[month] <= 12
 
 
+def agrees(order: DateOrder, dates: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether dates, three numbers each, are possible in this order; a few may be broken."""
+    return sum(not fits(order, fields) for fields in dates) <= len(dates) // 200
+
+
+def disagreement(asked: DateOrder, found: DateOrder) -> str:
+    """The warning for whoever asked for an order that the dates rule out."""
+    return f"--date-order {asked} does not fit: some dates would not exist. They are read as {found}."
+
+
 def infer(
     dates: Sequence[tuple[int, int, int]],
     *,
@@ -47,8 +57,7 @@ def infer(
     orders = [order for order, (_, _, year) in _ORDERS.items() if year_at in {None, year}]
     if year_at is None:
         orders.remove(DateOrder.MYD)
-    allowed = max(len(steps) // 200, 0)
-    possible = [order for order in orders if sum(not fits(order, fields) for fields in steps) <= allowed]
+    possible = [order for order in orders if agrees(order, steps)]
     if len(possible) == 1 and steps:
         return OrderGuess(possible[0], 1.0, _proof(possible[0], steps))
     if not possible:

@@ -6,6 +6,7 @@ from itertools import chain, count
 
 from twin.domain.messages import Message
 from twin.errors import ExportError
+from twin.ingest.date_order import disagreement
 from twin.ingest.encoding import detect
 from twin.ingest.export import Export, File, Options, Report
 from twin.ingest.merge import merge, overlap
@@ -97,6 +98,8 @@ def _streams(
     report.date_order, report.date_order_confidence = main.order.order, main.order.confidence
     report.date_order_evidence = main.order.evidence
     report.time_zone = "wall clock of the phone that exported; the file does not name its zone"
+    if options.date_order and options.date_order is not main.order.order:
+        report.warnings.append(disagreement(options.date_order, main.order.order))
     if main.order.confidence < 0.8:
         report.warnings.append(
             f"Day and month may be the wrong way round ({main.order.evidence}). If so, say --date-order."

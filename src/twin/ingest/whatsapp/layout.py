@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from babel import Locale
 
-from twin.ingest.date_order import OrderGuess, infer
+from twin.ingest.date_order import OrderGuess, agrees, infer
 from twin.ingest.encoding import detect
 from twin.ingest.export import DateOrder, File, Options
 from twin.ingest.whatsapp.kinds import Kinds
@@ -208,8 +208,9 @@ def _orders(
         shape = next((shape for shape in layout.shapes if shape.form == form), layout.shapes[0])
         leaning, reason = _leaning(shape, layout.dialect, locale, rows, bodies)
         guess = infer(fields, year_at=form[1], latest=latest.date() if latest else None, leaning=leaning, reason=reason)
-        if options.date_order and _possible(options.date_order, form[1]):
-            guess = OrderGuess(options.date_order, 1.0, "as asked for")
+        asked = options.date_order
+        if asked and _possible(asked, form[1]) and agrees(asked, fields):
+            guess = OrderGuess(asked, 1.0, "as asked for")
         orders[form] = guess
     return orders
 
