@@ -128,12 +128,12 @@ def test_a_draft_that_was_left_makes_way(twin: Twin, chat: Path, home: Path, mon
 def test_deleting_leaves_no_trace(twin: Twin, chat: Path, home: Path) -> None:
     twin("create", "me", "--speaker", "Mira Holt", chat)
     twin("create", "other", "--speaker", "Otto", chat)
-    ended = twin("delete", "me")
+    ended = twin("delete", "me", "--yes")
     assert ended.status == 0
     assert "me is gone: 2 files" in ended.out
     assert sorted(stored(home)) == ["000000", "files.json"]
     assert [one["name"] for one in json.loads(twin("status", "--json").out)] == ["other"]
-    twin("delete", "other")
+    twin("delete", "other", "--yes")
     assert stored(home) == []
     for path in home.rglob("*"):
         assert not path.is_file() or b"Mira" not in path.read_bytes()
@@ -146,6 +146,14 @@ def test_a_twin_that_is_not_there(twin: Twin, chat: Path) -> None:
         ended = twin(command, "you")
         assert ended.status == 2
         assert "There is no twin called 'you'. There is: me." in ended.err
+
+
+def test_without_a_terminal_deleting_must_be_meant(twin: Twin, chat: Path, home: Path) -> None:
+    twin("create", "me", "--speaker", "Otto", chat)
+    ended = twin("delete", "me")
+    assert ended.status == 2
+    assert "Add --yes" in ended.err
+    assert len(stored(home)) == 2
 
 
 def test_with_a_terminal_deleting_asks(twin: Twin, chat: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,22 @@ def test_a_wrong_command_is_status_2(twin: Twin) -> None:
     ended = twin("trian")
     assert ended.status == 2
     assert "No such command" in ended.err
+    assert "Did you mean train?" not in ended.err
+    assert "Did you mean status?" in twin("statsu").err
+
+
+def test_a_reader_who_has_seen_enough_is_no_fault(home: Path, chat: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "twin", "parse", "--messages", str(chat)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_what_can_be_mended_is_one_sentence(twin: Twin) -> None:
@@ -156,7 +172,7 @@ def test_what_scripts_read(twin: Twin, chat: Path) -> None:
     assert made["speakers"] == ["Otto"]
     status = json.loads(twin("status", "me", "--json").out)
     assert status == {**made, "runs": []}
-    assert json.loads(twin("delete", "me", "--json").out) == {"files": 2}
+    assert json.loads(twin("delete", "me", "--yes", "--json").out) == {"files": 2}
     assert "give --once" in twin("chat", "me", "--json").err
 
 

@@ -177,7 +177,7 @@ def test_6_other_programs_can_have_it(shell: Shell) -> None:
 def test_7_deleting_leaves_no_byte(shell: Shell) -> None:
     files = [path for path in shell.home.rglob("*") if path.is_file() and MARKER.encode() in path.read_bytes()]
     assert files, "the marker is somewhere while the twin is there"
-    shell.run("delete", "me")
+    shell.run("delete", "me", "--yes")
     time.sleep(0.1)
     for path in shell.home.rglob("*"):
         assert MARKER not in path.name

@@ -8,7 +8,8 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 import click
 
@@ -29,7 +30,23 @@ from twin.errors import TwinError
 
 
 class Commands(click.Group):
-    """Lists the commands in the order in which a person needs them."""
+    """Lists the commands in the order in which a person needs them, and knows what a mistyped one was meant to be."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = get_close_matches(args[0], self.commands, 1)
+            hint = f" Did you mean {meant[0]}?" if meant else ""
+            raise click.UsageError(f"{error.message}{hint}", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read the output has seen enough; Python must not complain about it when it closes the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -77,10 +94,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python must not complain about it when it closes the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except TwinError as error:
         if invocation.debug:
             raise

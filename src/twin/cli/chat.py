@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -68,7 +69,9 @@ class Talk:
         self._twin = twin
         self._voice = replace(invocation.platform.voice(twin), sampling=sampling)
         if self._voice.untrained and self._voice.past is None:
-            raise DataError(f"{twin.name!r} cannot answer yet: no run has read its chats. Run `twin run {twin.name}`.")
+            raise DataError(
+                f"{twin.name!r} cannot answer yet: no run has read its chats. Run `twin run {quote(twin.name)}`."
+            )
         self._partner = partner or self._voice.partner
         self._turns: list[Turn] = []
 

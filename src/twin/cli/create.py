@@ -143,7 +143,9 @@ def delete(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
     from twin.pipeline import keys
 
     twin, platform = invocation.twin(name), invocation.platform
-    if invocation.interactive and not yes:
+    if not yes:
+        if not invocation.interactive:
+            raise click.UsageError("Nobody is there to be asked whether it may go. Add --yes to delete it.")
         count = sum(1 for _ in platform.objects.keys(keys.twin(twin.id)))
         click.confirm(f"Delete {name} with its chats and everything made from them ({count} files)?", abort=True)
     with invocation.err.status("deleting"):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -97,7 +98,8 @@ def _stored(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":
         try:
             return Report.from_json(json.loads(work.fetch(keys.REPORT).read_text("utf-8")))
         except NotFoundError as error:
-            raise NotFoundError(f"{twin.name!r} was not measured yet. Run `twin report {twin.name} --full`.") from error
+            again = f"twin report {quote(twin.name)} --full"
+            raise NotFoundError(f"{twin.name!r} was not measured yet. Run `{again}`.") from error
 
 
 def _measured(invocation: Invocation, twin: "Twin", run: "Run", extent: "Extent", other_s: float) -> "Report":

@@ -173,7 +173,7 @@ def train(
             platform.runner.cancel(run)
             for _ in follow(platform.objects, platform.records, run.id, scratch=scratch, sleep=sleep):
                 pass
-            click.echo(f"\n`twin run {twin.name}` goes on from here.", err=True)
+            click.echo(f"\n`twin run {quote(twin.name)}` goes on from here.", err=True)
             raise
     if run.state is RunState.FAILED:
         log = platform.scratch / run.twin_id / run.id / "log.txt"
@@ -181,7 +181,7 @@ def train(
             click.echo(f"What its processes wrote: {log}", err=True)
         raise DataError(run.error or "The run failed.")
     if run.state is RunState.CANCELLED:
-        raise DataError(f"The run was stopped. `twin run {twin.name}` goes on with it.")
+        raise DataError(f"The run was stopped. `twin run {quote(twin.name)}` goes on with it.")
     if summed:
         summary(invocation, run)
     return run

@@ -29,7 +29,7 @@ def render(report: Report, *, samples: int = 3) -> RenderableType:
     if report.account and not report.account.redacted:
         parts.append(Text(NOT_REDACTED, style="yellow"))
     if not report.full:
-        parts.append(Text("twin report --full measures choice, style and secrets as well.", style="dim"))
+        parts.append(Text("twin report NAME --full measures choice, style and secrets as well.", style="dim"))
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
 
 

@@ -1,6 +1,7 @@
 """A stored twin in the form that another program loads."""
 
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 
 from twin.base import models
@@ -15,7 +16,7 @@ from twin.pipeline import keys
 def published(twin: Twin, records: RecordStore) -> Run:
     """The run whose adapter answers. Raises DataError where there is none yet."""
     if twin.run_id is None:
-        raise DataError(f"{twin.name!r} was not trained yet. Run `twin run {twin.name}` first.")
+        raise DataError(f"{twin.name!r} was not trained yet. Run `twin run {quote(twin.name)}` first.")
     return records.run(twin.run_id)
 
 
