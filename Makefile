@@ -133,4 +133,4 @@ include checks.mk
 include deploy/cloud.mk
 
 clean: ## Remove what the other targets made here
-	rm -rf $(VENV) $(AUDIT) $(CLOUD) .cache/audit .cache/chaos .cache/emulators $(CHECKS) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* .cache dist .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,7 @@
 
     python bench/choices.py                              the sample chat, the default list of choices
     python bench/choices.py CHAT --speaker NAME --teraflops 10
-    python bench/choices.py --only window                rows whose name contains a word
+    python bench/choices.py --only "window|rank"         rows whose name matches an expression
 
 Each row trains anew from the same base on the same chat until it has used up the same number of operations in
 matrix products (padding counted: it is computed too), and is judged on the same held-out tokens, with contexts of
@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def main() -> None:
     common = PrepareConfig(max_messages=arguments.max_messages)
     rows = []
     for choice in CHOICES:
-        if arguments.only in choice.name:
+        if re.search(arguments.only, choice.name):
             row = run(choice, base, messages, arguments.speaker, common, flops=arguments.teraflops * 1e12)
             rows.append(row)
             print(json.dumps(row), flush=True)

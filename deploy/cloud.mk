@@ -56,7 +56,7 @@ lock-cloud: ## Resolve the lock files of the Google Cloud parts anew (needs uv)
 REGION ?= europe-west4
 URL ?= https://twin.invalid
 TERRAFORM = terraform -chdir=deploy/terraform
-TERRAFORM_VARS = -var project=$(PROJECT) -var region=$(REGION) -var url=$(URL)
+TERRAFORM_VARS = -var project=$(PROJECT) -var region=$(REGION) -var url=$(URL) $(VARS)
 REGISTRY = $(REGION)-docker.pkg.dev/$(PROJECT)/twin
 
 .PHONY: cloud-up cloud-down

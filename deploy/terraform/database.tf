@@ -96,17 +96,19 @@ resource "google_sql_user" "web" {
 }
 
 locals {
+  mails = nonsensitive(var.mail != "")
   secrets = {
     twin-database = join("", [
       "postgresql://twin:${random_password.database.result}@/twin",
       "?unix_sock=/cloudsql/${google_sql_database_instance.web.connection_name}/.s.PGSQL.5432",
     ])
     twin-cookies = random_password.cookies.result
+    twin-mail    = var.mail
   }
 }
 
 resource "google_secret_manager_secret" "web" {
-  for_each  = toset(["twin-database", "twin-cookies"])
+  for_each  = toset(concat(["twin-database", "twin-cookies"], local.mails ? ["twin-mail"] : []))
   secret_id = each.value
   replication {
     user_managed {

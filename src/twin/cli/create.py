@@ -57,12 +57,14 @@ def make(
     err: bool = False,
 ) -> "Twin":
     """Read the exports, see whose they are, and store the twin; says what came of it, on standard error if `err`."""
+    from twin.base.names import checked
     from twin.domain.twins import LOCAL_USER
     from twin.ingest import Owner, find_senders
     from twin.pipeline import creation
 
     platform = invocation.platform
     creation.check_name(platform.records, LOCAL_USER, name)
+    base = checked(base or platform.settings.base)
     options = reading_options(date_order, speaker)
     found = survey(invocation, paths, options)
     reports = found.reading.reports
@@ -74,7 +76,7 @@ def make(
             owner,
             name=name,
             user_id=LOCAL_USER,
-            base=base or platform.settings.base,
+            base=base,
             options=options,
             objects=platform.objects,
             records=platform.records,

@@ -135,7 +135,7 @@ def _tell_cost(invocation: Invocation, twin: "Twin", options: dict[str, str]) ->
     click.echo(
         f"Of diaries, letters and posts you gave {found.passages:,} passages. {found.model} would be sent "
         f"{found.requests:,} requests of about {found.input_tokens:,} tokens in all, and answer with "
-        f"{found.output_tokens:,} at most: about ${found.dollars:.4f} at the list prices of 2025. What it has "
+        f"{found.output_tokens:,} at most: about ${found.dollars:.4f} at list price. What it has "
         "answered before is not sent again.",
         err=True,
     )

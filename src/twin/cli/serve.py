@@ -33,11 +33,11 @@ def bot() -> None:
 
 @bot.command()
 @click.argument("name", shell_complete=names)
-@click.option("--owner", type=int, required=True, help="Your Telegram id; the bot says it to whoever sends /start.")
+@click.option("--owner", type=int, help="Your Telegram id. Without it, the bot only tells whoever sends /start theirs.")
 @click.option("--allow", multiple=True, help="Whom the twin answers: @name or id. Give it once for each person.")
 @click.option("--drafts/--direct", default=True, show_default=True, help="Whether you approve each reply first.")
 @click.pass_obj
-def telegram(invocation: Invocation, *, name: str, owner: int, allow: tuple[str, ...], drafts: bool) -> None:
+def telegram(invocation: Invocation, *, name: str, owner: int | None, allow: tuple[str, ...], drafts: bool) -> None:
     """Let the twin NAME answer on Telegram. TWIN_TELEGRAM_TOKEN is the token that BotFather gave."""
     from twin.bot.bot_api import BotApi
     from twin.bot.telegram import TelegramBot
@@ -58,5 +58,8 @@ def telegram(invocation: Invocation, *, name: str, owner: int, allow: tuple[str,
             drafts=drafts,
             state=state,
         )
-        click.echo(f"{name} is on Telegram. Ctrl-C ends it.", err=True)
+        does = (
+            "is on Telegram" if owner else "answers nobody yet: send /start to your bot and start it again with --owner"
+        )
+        click.echo(f"{name} {does}. Ctrl-C ends it.", err=True)
         talker.run(threading.Event())

@@ -3,7 +3,8 @@
 from pathlib import Path
 from textwrap import indent
 
-from twin.base.models import DEFAULT, GEMMA_TERMS, Base
+from twin.base.models import GEMMA_TERMS, Base
+from twin.base.names import DEFAULT
 from twin.base.template import line_name
 from twin.convert.frame import Frame
 

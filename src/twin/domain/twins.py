@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
+TRAINS_BY_INBOX = "train_on_upload"
+"""The option of a twin whose owner agreed ("yes") that whatever is copied into its inbox in the bucket trains it."""
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody with an account. On a laptop there is one, `LOCAL_USER`. `id` is opaque, never an address."""
@@ -37,13 +41,3 @@ class Twin:
     created_at: datetime
     run_id: str | None = None
     options: dict[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """LoRA weights, in PEFT format, of one run over one base. `key` is the folder in the object store."""
-
-    run_id: str
-    base: str
-    rank: int
-    key: str

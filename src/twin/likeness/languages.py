@@ -35,7 +35,6 @@ SCRIPTS = [
     "Hangul",
 ]
 _SCRIPT = regex.compile("|".join(rf"(?P<{script}>\p{{{script}}}+)" for script in SCRIPTS))
-_LETTER = regex.compile(r"\p{L}")
 _WORD = regex.compile(r"[\p{L}\p{M}'’]+")
 
 # Words that are frequent in one language and rare in the others of its script.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twin.domain.examples import Turn
 from twin.domain.ports import Sampling
 from twin.errors import BusyError, ModelError, SettingsError, UnavailableError
-from twin.pipeline import redaction, uploads
+from twin.pipeline import machines, redaction, uploads
 from twin.pipeline.runs import redacts
 from twin.pipeline.work import Work
 from twin.prepare.augment import LocalOtherSide, OtherSide, documents, passages
@@ -36,7 +36,9 @@ def estimate(work: Work) -> "Estimate":
     redactor = redaction.redactor(work, everything)
     own = set(work.twin.speakers)
     told = documents(redactor.message(one) for one in everything if own & {one.sender, one.sender_id})
-    return gemini.estimate([passage for document in told for passage in passages(document)])
+    price = machines.prices()
+    per_million = (price["gemini_input_million"], price["gemini_output_million"])
+    return gemini.estimate([passage for document in told for passage in passages(document)], prices=per_million)
 
 
 def _gemini(work: Work, agreement: str) -> "GeminiOtherSide":

@@ -104,7 +104,7 @@ def connect_to(address: str) -> genai.Client:
         return connect(project=project, location=region)
     if kind == "key" and rest:
         return connect(api_key=rest)
-    raise SettingsError("TWIN_GEMINI names nobody to ask. Set it to key:KEY or vertex:PROJECT/REGION.")
+    raise SettingsError("TWIN_GEMINI is no address of Gemini. Set it to key:KEY or vertex:PROJECT/REGION.")
 
 
 @dataclass(slots=True)
@@ -142,14 +142,12 @@ class GeminiOtherSide:
         for at in range(0, len(passages), _BATCH):
             yield from self._batch(passages[at : at + _BATCH])
 
-    def estimate(
-        self, passages: Sequence[Passage], *, count: bool = False, prices: tuple[float, float] = (0.30, 2.50)
-    ) -> Estimate:
+    def estimate(self, passages: Sequence[Passage], *, prices: tuple[float, float], count: bool = False) -> Estimate:
         """What asking for these passages would cost; what is cached costs nothing.
 
         Args:
+            prices: dollars per million tokens in and out.
             count: have Gemini count the tokens, which sends the text. Otherwise nothing leaves the machine.
-            prices: dollars per million tokens in and out; the default was the list price of `MODEL` in 2025.
         """
         new = [passage for passage in passages if self._cached(passage) is None]
         batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]

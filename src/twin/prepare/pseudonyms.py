@@ -27,7 +27,6 @@ _ALPHABETS = (
     ("", "アイウエオカキクケコサシスセソタチツテトナニヌネノマミムメモヤユヨラリルレロ"),
     ("", "ก ข ค ง จ ช ด ต ท น บ ป พ ม ย ร ล ว ส ห".replace(" ", "")),
 )
-_LETTERS = {c: group for pair in _ALPHABETS for group in pair for c in group}
 _HAN = "安博成东方广海和华建江金兰立林明宁平青清荣山胜泰文祥新兴阳永远云志中"
 _HANGUL = "가강고나노다도라로마미바보사서소수아영우원유이재정주준지진하현호"
 

@@ -22,7 +22,20 @@ from twin.domain.runs import Run, RunState, Stage
 from twin.web import access
 from twin.web.site import LANGUAGES, site
 
-_PLATFORMS = {"whatsapp": "WhatsApp", "imessage": "iMessage", "chatgpt": "ChatGPT", "transcript": "Chat"}
+_PLATFORMS = {
+    "whatsapp": "WhatsApp",
+    "imessage": "iMessage",
+    "chatgpt": "ChatGPT",
+    "kakaotalk": "KakaoTalk",
+    "wechat": "WeChat",
+    "line": "LINE",
+    "qq": "QQ",
+    "sms": "SMS",
+    "twitter": "X",
+    "google-chat": "Google Chat",
+    "google-voice": "Google Voice",
+    "transcript": "Chat",
+}
 
 
 def size(count: float) -> str:

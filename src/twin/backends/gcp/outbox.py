@@ -22,7 +22,7 @@ from twin.backends.local.database import Database, Instant
 from twin.backends.local.records import SqlRecordStore
 from twin.domain.ports import RecordStore
 from twin.domain.runs import Run, RunState, Stage
-from twin.domain.twins import Twin, User
+from twin.domain.twins import TRAINS_BY_INBOX, Twin, User
 from twin.errors import BusyError, NotFoundError, TwinError, UnavailableError
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ FORGOTTEN = "Forgotten"
 
 ASK_S = 3.0
 """The pause between two questions to BigQuery about the same twin."""
-
-TRAINED_ELSEWHERE = "train_on_upload"
-"""The option of a twin whose runs may begin without the web app; see `twin.functions`."""
 
 OUTBOX = Table(
     "outbox",
@@ -190,7 +187,7 @@ class OutboxRecordStore:
     def _ask_for_news(self, twin: Twin) -> None:
         """Take over what the stages wrote about a twin; keep what is known where BigQuery does not answer."""
         known = {run.id: run for run in self._local.runs(twin.id)}
-        if all(run.state.final for run in known.values()) and twin.options.get(TRAINED_ELSEWHERE) != "yes":
+        if all(run.state.final for run in known.values()) and twin.options.get(TRAINS_BY_INBOX) != "yes":
             return
         with self._lock:
             now = self._clock()

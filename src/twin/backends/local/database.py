@@ -140,6 +140,11 @@ class Database:
             if not broken and not isinstance(error, OperationalError | InterfaceError | OSError):
                 raise
             reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
+            if broken:
+                raise UnavailableError(
+                    f"{self.place} is no database of twin's ({reason}). Give another address with TWIN_RECORDS, or put a "
+                    "backup in its place."
+                ) from error
             raise UnavailableError(
                 f"The database {self.place} does not answer ({reason}). See that it runs, that its disk is not full, "
                 "and that TWIN_RECORDS is its address."
