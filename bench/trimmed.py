@@ -108,13 +108,12 @@ def write(model: GGUF, ids: list[int], target: Path) -> None:
     new = {old: number for number, old in enumerate(ids)}
     writer = gguf.GGUFWriter(target.with_suffix(".partial"), model.metadata["general.architecture"])
     for key, value in model.metadata.items():
-        if key == "general.architecture":
-            continue
         if key in {"tokenizer.ggml.tokens", "tokenizer.ggml.scores", "tokenizer.ggml.token_type"}:
-            value = [value[old] for old in ids]
+            writer.add_key_value(key, [value[old] for old in ids], *model.kinds[key])
         elif key.startswith("tokenizer.ggml.") and key.endswith("token_id"):
-            value = new[value]
-        writer.add_key_value(key, value, *model.kinds[key])
+            writer.add_key_value(key, new[value], *model.kinds[key])
+        elif key != "general.architecture":
+            writer.add_key_value(key, value, *model.kinds[key])
     for name, tensor in model.tensors.items():
         raw = model.raw(name)
         writer.add_tensor(name, np.ascontiguousarray(raw[ids] if name == EMBEDDING else raw), raw_dtype=tensor.kind)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-
 TRAINS_BY_INBOX = "train_on_upload"
 """The option of a twin whose owner agreed ("yes") that whatever is copied into its inbox in the bucket trains it."""
 
