@@ -63,7 +63,7 @@ variable "admins" {
 }
 
 variable "mail" {
-  description = "Who sends mail, smtps://USER:PASSWORD@HOST:PORT; without it, links are only printed in the log."
+  description = "Who sends mail, as TWIN_MAIL has it (docs/settings.md); without it, links are only printed in the log."
   type        = string
   default     = ""
   sensitive   = true
