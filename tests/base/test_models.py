@@ -76,6 +76,9 @@ def test_a_folder_of_something_else_is_refused(tiny: TinyGemma, tmp_path: Path) 
     (folder / "model.safetensors").write_bytes((tiny.huggingface / "model.safetensors").read_bytes())
     with pytest.raises(ModelError, match="'llama'"):
         models.find(str(folder), folder=tmp_path)
+    (folder / "tokenizer.model").unlink()
+    with pytest.raises(ModelError, match=r"tokenizer\.model"):
+        models.find(str(folder), folder=tmp_path)
 
 
 def test_broken_gguf_files_are_refused(tiny: TinyGemma, tmp_path: Path) -> None:

@@ -145,6 +145,19 @@ def test_a_correction_reaches_the_next_training(house: House, ana: Person, twin:
     assert house.site.store.corrections.waiting(twin.id) == 0
 
 
+def test_corrections_go_with_their_conversation(house: House, ana: Person, twin: Twin) -> None:
+    kept, gone = begin(ana, twin, "who has the string"), begin(ana, twin, "where is the marmalade")
+    for talk_id in (kept, gone):
+        _, said = seen(house, talk_id)
+        ana.post(f"/messages/{said.id}/correction", {"text": f"i do, {talk_id}"})
+    ana.post(f"/conversations/{gone}/delete")
+    file = house.platform.folder / "objects" / keys.corrections(twin.id)
+    assert [example.turns[-1].messages for example in read_examples(file)] == [(f"i do, {kept}",)]
+    ana.post(f"/conversations/{kept}/delete")
+    assert not file.exists()
+    assert house.site.store.corrections.of_twin(twin.id) == []
+
+
 def test_thumbs_can_be_taken_back(house: House, ana: Person, twin: Twin) -> None:
     talk_id = begin(ana, twin)
     _, said = seen(house, talk_id)

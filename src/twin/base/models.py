@@ -79,7 +79,7 @@ def _imported(name: str, path: Path, folder: Path) -> Path:
     if not target.exists():
         from twin.base import importing  # noqa: PLC0415  needed once per base
 
-        is_hugging_face = any(path.glob("*.safetensors"))
+        is_hugging_face = (path / "tokenizer.model").is_file() or any(path.glob("*.safetensors"))
         source = importing.huggingface(path) if is_hugging_face else importing.keras_preset(name)
         importing.write(source, target)
     return target

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from twin.domain.runs import Run
 from twin.domain.twins import Twin
 from twin.errors import TwinError
-from twin.web import access, limits, talk
+from twin.web import access, corrections, limits, talk
 from twin.web.access import public
 from twin.web.faults import log_fault
 from twin.web.site import site
@@ -109,8 +109,11 @@ def rename(conversation_id: str) -> AnyResponse:
 @public
 def delete(conversation_id: str) -> AnyResponse:
     found, twin = access.own_conversation(conversation_id)
-    site().store.conversations.delete(conversation_id=found.id)
-    site().store.database.scrub()
+    here, corrected = site(), site().store.corrections.texts(twin.id)
+    here.store.conversations.delete(conversation_id=found.id)
+    if here.store.corrections.texts(twin.id) != corrected:
+        corrections.hand_over(here, twin)
+    here.store.database.scrub()
     return redirect(_home(twin, found.owner))
 
 

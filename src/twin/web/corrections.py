@@ -1,5 +1,6 @@
 """Corrections on their way into the next training."""
 
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,16 +12,18 @@ from twin.web.site import Site
 from twin.web.store.corrections import Correction
 
 
-def hand_over(here: Site, twin: Twin) -> int:
-    """Store every correction of a twin where its trainings find them, and note that they are used; how many."""
+def hand_over(here: Site, twin: Twin) -> datetime:
+    """Store every correction of a twin where its trainings find them; as of when."""
+    now = here.now()
     examples = [example(one, twin.speakers[0]) for one in here.store.corrections.of_twin(twin.id)]
     if examples:
         with TemporaryDirectory() as folder:
             file = Path(folder) / "corrections.jsonl"
             write_examples(file, examples)
             here.platform.objects.put(keys.corrections(twin.id), file)
-        here.store.corrections.use(twin.id, now=here.now())
-    return len(examples)
+    else:
+        here.platform.objects.delete(keys.corrections(twin.id))
+    return now
 
 
 def example(correction: Correction, speaker: str) -> Example:

@@ -30,7 +30,7 @@ from twin.domain.twins import Twin
 from twin.errors import NotFoundError
 from twin.pipeline import runs
 from twin.pipeline.journal import Event, events
-from twin.web import access, corrections, estimates, limits
+from twin.web import access, corrections, estimates, limits, surveys
 from twin.web.curve import Curve, curve
 from twin.web.faults import log_fault
 from twin.web.site import Site, site
@@ -106,7 +106,7 @@ def start(twin_id: str) -> AnyResponse:
     if before and not before[-1].state.final:
         return redirect(url_for(".live", twin_id=twin_id))
     anew = request.form.get("anew") == "yes" or (bool(before) and before[-1].state is RunState.DONE)
-    corrections.hand_over(here, twin)
+    handed_over = corrections.hand_over(here, twin)
     runs.start(
         twin,
         estimates.asked(request.form.get("budget", "")),
@@ -115,6 +115,8 @@ def start(twin_id: str) -> AnyResponse:
         runner=here.platform.runner,
         now=here.now(),
     )
+    here.store.corrections.use(twin_id, of=handed_over)
+    surveys.forget_words(here, twin_id)  # of chats that were added since
     return redirect(url_for(".live", twin_id=twin_id))
 
 

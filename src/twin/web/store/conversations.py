@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from twin.backends.local.database import Database
-from twin.web.store.tables import CONVERSATIONS, MESSAGES
+from twin.web.store.tables import CONVERSATIONS, CORRECTIONS, MESSAGES
 
 _BETWEEN = "\x1e"
 """Stands between the bubbles of one message in the database; what people type never holds it."""
@@ -171,7 +171,10 @@ class Conversations:
     def delete(
         self, *, conversation_id: str | None = None, twin_id: str | None = None, owner: str | None = None
     ) -> None:
-        """Delete one conversation, or all with a twin, or all of an owner; an owner that ends in `:` is a prefix."""
+        """Delete one conversation, or all with a twin, or all of an owner; an owner that ends in `:` is a prefix.
+
+        Corrections of their replies go too: they quote what was said before.
+        """
         which = select(CONVERSATIONS.c.id)
         if conversation_id is not None:
             which = which.where(CONVERSATIONS.c.id == conversation_id)
@@ -184,6 +187,8 @@ class Conversations:
             raise ValueError("that would be every conversation of everybody")
         with self._database.write() as connection:
             ids = connection.execute(which).scalars().all()
+            replies = select(MESSAGES.c.id).where(MESSAGES.c.conversation_id.in_(ids))
+            connection.execute(delete(CORRECTIONS).where(CORRECTIONS.c.message_id.in_(replies)))
             connection.execute(delete(MESSAGES).where(MESSAGES.c.conversation_id.in_(ids)))
             connection.execute(delete(CONVERSATIONS).where(CONVERSATIONS.c.id.in_(ids)))
 

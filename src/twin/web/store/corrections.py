@@ -56,8 +56,8 @@ class Corrections:
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
-    def use(self, twin_id: str, *, now: datetime) -> None:
-        """Note that a training takes in all that wait."""
+    def use(self, twin_id: str, *, of: datetime) -> None:
+        """Note that a training takes in all that waited at a time."""
         waiting = (CORRECTIONS.c.twin_id == twin_id) & CORRECTIONS.c.used_at.is_(None)
         with self._database.write() as connection:
-            connection.execute(update(CORRECTIONS).where(waiting).values(used_at=now))
+            connection.execute(update(CORRECTIONS).where(waiting, CORRECTIONS.c.created_at <= of).values(used_at=of))
