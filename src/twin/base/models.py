@@ -34,14 +34,17 @@ class Base:
 
     @cached_property
     def model(self) -> GGUF:
+        """The open file. Raises ModelError."""
         return GGUF(self.path)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
+        """The tokenizer. Raises ModelError."""
         return Vocabulary.of(self.model)
 
     @cached_property
     def template(self) -> Template:
+        """How a conversation is written down for this model. Raises ModelError."""
         return template_for(self.vocabulary, instruction_tuned=self.instruction_tuned)
 
     @property

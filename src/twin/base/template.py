@@ -92,7 +92,9 @@ class Template(ABC):
         """What follows a prompt for the turn's speaker, with the way a reply ends; all of it learned."""
 
     @abstractmethod
-    def reader(self, *, speaker: str) -> Reader: ...
+    def reader(self, *, speaker: str) -> Reader:
+        """What finds the messages of `speaker` in the text that a model writes, piece by piece."""
+        ...
 
     def tokens(self, segments: Iterator[Segment], vocabulary: Vocabulary) -> tuple[list[int], list[Part]]:
         """Token ids with the part of each, beginning with the beginning mark."""

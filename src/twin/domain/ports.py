@@ -38,7 +38,9 @@ class ObjectStore(Protocol):
 class RecordStore(Protocol):
     """Users, twins and runs. It appends, and the newest row of an id wins, which suits BigQuery."""
 
-    def save(self, record: User | Twin | Run) -> None: ...
+    def save(self, record: User | Twin | Run) -> None:
+        """Record how something stands now; what was saved under its id before no longer counts."""
+        ...
 
     def twins(self, owner: str) -> list[Twin]:
         """The owner's twins, oldest first."""
@@ -64,9 +66,13 @@ class RecordStore(Protocol):
 class Runner(Protocol):
     """Starts and stops runs. A run submitted twice runs once."""
 
-    def submit(self, run: Run) -> None: ...
+    def submit(self, run: Run) -> None:
+        """See that a queued run is done; returns at once. Raises UnavailableError."""
+        ...
 
-    def cancel(self, run: Run) -> None: ...
+    def cancel(self, run: Run) -> None:
+        """Stop a run, soon; its record says when it has. One that is over already stays as it is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

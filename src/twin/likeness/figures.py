@@ -41,6 +41,7 @@ class Figure:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Figure":
+        """What `to_json` made; a bound that is null is none. Raises KeyError, TypeError, ValueError."""
         value, low, high = (data[name] for name in ("value", "low", "high"))
         return cls(
             math.nan if value is None else float(value),
