@@ -3,7 +3,7 @@
     python bench/trimmed.py CHAT --speaker NAME --pieces 32000 --steps 40
 
 The trimmed base is a GGUF file with fewer rows in its embedding; everything else reads it as any other base. Kept are
-all marks, bytes, digits and single characters, and the pieces of highest rank without a letter of another script. Both bases learn from
+all marks, bytes and digits, and of the pieces without a letter of another script all single characters and those of highest rank. Both bases learn from
 the same examples and are judged on the same held-out words, for which the nats of all tokens are divided by the
 characters that they spell.
 """
@@ -84,7 +84,7 @@ def trimmed(base: Base, count: int, *, script: str) -> Base:
 
 
 def kept(base: Base, count: int, *, script: str) -> list[int]:
-    """The token ids of all marks, bytes, digits and characters, and of the best pieces of a script, in their order."""
+    """The token ids of all marks, bytes and digits, and of a script's characters and best pieces, in their order."""
     words = base.vocabulary
     always = [
         token for token, kind in enumerate(words.types) if kind != Piece.NORMAL and "unused" not in words.pieces[token]

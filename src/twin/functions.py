@@ -124,11 +124,18 @@ class Function:
             raise BusyError("A pipeline of a deleted twin is still stopping.", retry_after=60)
 
     def _is_forgotten(self, twin_id: str) -> bool:
-        return any(True for _ in self._objects.keys(keys.forgotten(twin_id)))
+        mark = keys.forgotten(twin_id)
+        return mark in self._objects.keys(mark)
+
+    def _submit(self, run: Run) -> None:
+        self._pipelines.submit(run)
+        if self._is_forgotten(run.twin_id):  # deleted since it was looked
+            self._forgotten(run.twin_id)
 
     def _training(self, action: str, run: Run) -> None:
         if self._is_forgotten(run.twin_id):
             log.info("run %s is of a twin that was deleted", run.id)
+            self._forgotten(run.twin_id)
             return
         try:
             recorded = self._records.run(run.id)
@@ -152,7 +159,7 @@ class Function:
             if figures != recorded.figures:
                 recorded = replace(recorded, figures=figures)
                 self._records.save(recorded)
-            self._pipelines.submit(recorded)
+            self._submit(recorded)
         else:
             log.info("run %s is %s already", run.id, recorded.state)
 
@@ -195,7 +202,7 @@ class Function:
             except NotFoundError:
                 self._records.save(run)
             if run.state is RunState.QUEUED:
-                self._pipelines.submit(run)
+                self._submit(run)
                 return
 
 

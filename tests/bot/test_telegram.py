@@ -144,6 +144,27 @@ def test_drafts_are_sent_once_approved(server: BotServer, start: Callable[..., N
     assert len(server.texts(ANA)) == 2
 
 
+def test_a_draft_that_could_not_be_sent_can_be_sent_again(
+    server: BotServer, start: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(drafts=True)
+    server.write(ANA, "did you water the tomatoes")
+    draft = drafted(server, 0)
+    call, away = BotApi.call, threading.Event()
+
+    def patched(self: BotApi, method: str, **parameters: Any) -> Any:
+        if method == "sendMessage" and parameters["chat_id"] == ANA and not away.is_set():
+            away.set()
+            raise UnavailableError("Telegram does not answer.")
+        return call(self, method, **parameters)
+
+    monkeypatch.setattr(BotApi, "call", patched)
+    server.press(OWNER, draft["Send"])
+    assert away.wait(20)
+    server.press(OWNER, draft["Send"])
+    assert draft["text"].endswith("Draft:\n" + "\n".join(settle(server, ANA, 2)[1:]))
+
+
 def test_drafts_can_be_dropped_drawn_again_or_replaced(server: BotServer, start: Callable[..., None]) -> None:
     start(drafts=True)
     server.write(ANA, "did you water the tomatoes")

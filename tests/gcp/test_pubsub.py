@@ -191,6 +191,18 @@ def test_cancelling_that_overtakes_the_request_wins(
     assert pipelines.started == {}
 
 
+def test_a_twin_that_is_deleted_while_its_run_is_submitted_stays_deleted(
+    function: Function, records: SqlRecordStore, pipelines: Pipelines, objects: Any
+) -> None:
+    deleted = message({"id": "t1", "created_at": NOON.isoformat()}, kind="forgotten")
+    started = pipelines.submit
+    pipelines.submit = lambda run: (function(deleted), started(run))  # type: ignore[method-assign]
+    function(asking(RUN))
+    with pytest.raises(NotFoundError):
+        records.run("r1")
+    assert list(objects.keys("")) == [keys.forgotten("t1")]
+
+
 def test_sign_ups_are_recorded_without_their_address(wires: Wires, records: SqlRecordStore) -> None:
     user = User(id="u1", email="ana@example.org", created_at=NOON)
     sign_up(wires.topic, user)
@@ -454,6 +466,9 @@ def test_nothing_of_a_deleted_twin_comes_back(
     with pytest.raises(NotFoundError):
         records.run("r1")
     assert pipelines.started == {}
+    objects._bucket.blob("t/notes").upload_from_string(b"of nobody, though the mark of t1 begins alike")
+    function(notice("t/notes"))
+    assert objects.delete("t/notes") == 1
     blob = objects._bucket.blob("t1/uploads/u1/000000")
     blob.upload_from_string(b"from a browser that was still sending")
     function(notice(blob.name, str(blob.generation)))

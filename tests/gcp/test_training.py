@@ -11,7 +11,7 @@ from google.cloud.aiplatform_v1 import JobServiceClient, Scheduling
 from google.cloud.aiplatform_v1.services.job_service.transports import JobServiceRestTransport
 
 from tests.gcp import faulty, vertex_server
-from tests.gcp.test_vertex import IMAGES, RUN
+from tests.gcp.test_vertex import IMAGES, RUN, runner
 from twin.backends.gcp.training import CustomTraining, TrainingAddress
 from twin.backends.local.database import Database
 from twin.backends.local.records import SqlRecordStore
@@ -83,6 +83,20 @@ def test_a_step_that_is_stopped_stops_its_job(server: vertex_server.VertexServer
     with pytest.raises(SystemExit):
         training(server.url, Time(server, "RUNNING", SystemExit(143))).train(RUN, ENVIRON)
     assert [job["state"] for job in server.custom_jobs.values()] == ["JOB_STATE_CANCELLED"]
+
+
+def test_jobs_stop_with_their_run_or_twin_though_their_step_said_nothing(server: vertex_server.VertexServer) -> None:
+    other = replace(RUN, id="1e" * 16, twin_id="cd" * 16)
+    for run in (RUN, other):
+        with pytest.raises(MemoryError):
+            training(server.url, Time(server, MemoryError())).train(run, ENVIRON)
+    trainings = training(server.url, Time(server))
+    pipelines = runner(server.url, training=trainings)
+    assert not pipelines.stop_all(RUN.twin_id)
+    assert [job["state"] for job in server.custom_jobs.values()] == ["JOB_STATE_CANCELLED", "JOB_STATE_PENDING"]
+    assert pipelines.stop_all(RUN.twin_id)
+    pipelines.cancel(other)
+    assert [job["state"] for job in server.custom_jobs.values()] == ["JOB_STATE_CANCELLED"] * 2
 
 
 @pytest.mark.parametrize("fault", [429, 503, "reset"])

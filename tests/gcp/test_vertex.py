@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from tests.gcp import faulty, vertex_server
+from twin.backends.gcp.training import CustomTraining
 from twin.backends.gcp.vertex import VertexAddress, VertexRunner, job_id, pipeline_job
 from twin.domain.runs import Run, RunState, Stage
 from twin.errors import SettingsError, UnavailableError
@@ -43,10 +44,11 @@ def server() -> Iterator[vertex_server.VertexServer]:
 ADDRESS = VertexAddress("twin-test", "europe-west4", GOLDEN, BUCKET, "bigquery://twin-test/twin", "stages@x")
 
 
-def runner(url: str, *, deadline_s: float = 24) -> VertexRunner:
+def runner(url: str, *, deadline_s: float = 24, training: CustomTraining | None = None) -> VertexRunner:
     scheme, _, host = url.partition("://")
     transport = PipelineServiceRestTransport(host=host, url_scheme=scheme, credentials=AnonymousCredentials())
-    return VertexRunner(ADDRESS, client=PipelineServiceClient(transport=transport), deadline_s=deadline_s)
+    client = PipelineServiceClient(transport=transport)
+    return VertexRunner(ADDRESS, client=client, training=training, deadline_s=deadline_s)
 
 
 def test_the_pipeline_is_the_golden_file(tmp_path: Path) -> None:

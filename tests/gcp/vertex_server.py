@@ -60,8 +60,8 @@ class VertexServer(JsonServer):
                 self.custom_jobs[name]["state"] = "JOB_STATE_CANCELLED"
                 return 200, {}
             if name is None:
-                found = re.search(r'labels\.run="([^"]+)"', query["filter"])
-                jobs = [job for job in self.custom_jobs.values() if found and job["labels"]["run"] == found[1]]
+                found = re.search(r'labels\.(run|twin)="([^"]+)"', query["filter"])
+                jobs = [job for job in self.custom_jobs.values() if found and job["labels"][found[1]] == found[2]]
                 return 200, {"customJobs": jobs}
             return 200, self.custom_jobs[name]
 

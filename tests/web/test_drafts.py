@@ -1,6 +1,7 @@
 """Making a twin: the three steps."""
 
 import re
+from pathlib import Path
 
 import pytest
 from tests.web.conftest import House, Person
@@ -48,14 +49,15 @@ def test_a_base_model_is_chosen_among_those_that_are_offered(house: House, ana: 
     ana.post(f"/twins/{twin}/me", {"speaker": "Nora Quill"})
     assert 'name="base"' not in ana.get(f"/twins/{twin}/create")  # where there is one, nothing is asked
     usual = house.platform.settings.base
-    object.__setattr__(house.platform.settings, "bases", "/models/gemma-3-1b.gguf, , /models/large.gguf")
-    assert re.findall(r'<option value="(.*?)"', ana.get(f"/twins/{twin}/create")) == [
-        usual,
-        "/models/gemma-3-1b.gguf",
-        "/models/large.gguf",
-    ]
-    ana.post(f"/twins/{twin}/create", {"name": "Nora", "consent": "yes", "base": "/models/gemma-3-1b.gguf"})
-    assert house.platform.records.twin(twin).base == "/models/gemma-3-1b.gguf"
+    small, large = (str(house.platform.folder / name) for name in ("gemma-3-1b.gguf", "large.gguf"))
+    Path(small).touch()
+    object.__setattr__(house.platform.settings, "bases", f"{small}, , {large}")
+    assert re.findall(r'<option value="(.*?)"', ana.get(f"/twins/{twin}/create")) == [usual, small, large]
+    form = {"name": "Nora", "consent": "yes"}
+    answer = ana.post(f"/twins/{twin}/create", {**form, "base": large}, status=400)
+    assert "there is no such file" in answer.text
+    ana.post(f"/twins/{twin}/create", {**form, "base": small})
+    assert house.platform.records.twin(twin).base == small
 
 
 def test_a_base_model_that_is_not_offered_is_not_taken(house: House, ana: Person, twin: str) -> None:

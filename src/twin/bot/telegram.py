@@ -141,7 +141,10 @@ class TelegramBot:
                 names[chat["id"]] = person.get("first_name") or "Friend"
                 news.setdefault(chat["id"], []).append(text)
         for chat, texts in news.items():
-            self._answer(chat, names[chat], texts)
+            try:
+                self._answer(chat, names[chat], texts)
+            except UnavailableError as error:  # what they wrote stands in the conversation, for their next message
+                log.warning("Somebody was not answered: %s", error)
 
     def _commanded(self, message: dict[str, Any], text: str) -> bool:
         """Whether the owner's message was meant for the bot rather than for the twin."""
@@ -213,15 +216,17 @@ class TelegramBot:
         self._drafts[key] = Draft(chat, said, shown)
 
     def _close(self, key: str, outcome: str, *, said: list[str] | None = None) -> None:
-        draft = self._drafts.pop(key)
+        draft = self._drafts[key]
         if said and not self._deliver(draft.chat, said):
             outcome = "It could not be sent: they blocked the bot."
+        del self._drafts[key]  # not before: where Telegram is away, its owner presses again
         self._try("editMessageReplyMarkup", chat_id=self._owner, message_id=draft.shown)
         self._try("sendMessage", chat_id=self._owner, text=outcome, reply_parameters={"message_id": draft.shown})
 
     def _deliver(self, chat: int, said: list[str]) -> bool:
+        sent = all(self._send(chat, text) for text in said)
         self._turns[chat].append(Turn(Role.OWNER, self._voice().speaker, tuple(said)))
-        return all(self._send(chat, text) for text in said)
+        return sent
 
     def _send(self, chat: int, text: str) -> bool:
         """Whether it went through; people may have blocked the bot."""

@@ -45,6 +45,7 @@ def infer(
     latest: date | None = None,
     leaning: Mapping[DateOrder, float] | None = None,
     reason: str = "",
+    asked: DateOrder | None = None,
 ) -> OrderGuess:
     """Choose the order that makes sense of `dates`, three numbers each, as they follow one another in the file.
 
@@ -52,7 +53,13 @@ def infer(
         year_at: index of the field that is certainly the year; None where years have two digits.
         latest: the day the file was written; nothing in it is later.
         leaning: log-odds that the look of the header or its language adds, and `reason`, the words for it.
+        asked: the order that somebody asked for. It is taken unless the dates rule it out and allow another.
     """
+    if asked and year_at in {None, _ORDERS[asked][2]}:
+        found = infer(dates, year_at=year_at, latest=latest, leaning=leaning, reason=reason)
+        if agrees(asked, dates) or not agrees(found.order, dates):
+            return OrderGuess(asked, 1.0, "as asked for")
+        return found
     steps = [fields for i, fields in enumerate(dates) if i == 0 or fields != dates[i - 1]]
     orders = [order for order, (_, _, year) in _ORDERS.items() if year_at in {None, year}]
     if year_at is None:

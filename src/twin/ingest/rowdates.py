@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
-from twin.ingest.date_order import DateOrder, agrees, disagreement, infer
+from twin.ingest.date_order import DateOrder, disagreement, infer
 from twin.ingest.datetext import written_time
 from twin.ingest.export import Options, Report
 from twin.ingest.times import instant, iso
@@ -24,11 +24,11 @@ def reader(
     triples = [found for sample in samples if (found := _TRIPLE.match(sample))]
     fields = [(int(found[1]), int(found[2]), int(found[3])) for found in triples]
     order = options.date_order
-    if fields and (order is None or not agrees(order, fields)):
+    if fields:
         first_is_year = all(len(found[1]) == 4 for found in triples)
         four = all(len(found[3]) == 4 for found in triples)
         day: date | None = latest.date() if latest else None
-        guess = infer(fields, year_at=0 if first_is_year else 2 if four else None, latest=day)
+        guess = infer(fields, year_at=0 if first_is_year else 2 if four else None, latest=day, asked=order)
         if order and order is not guess.order:
             report.warnings.append(disagreement(order, guess.order))
         order = guess.order

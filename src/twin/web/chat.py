@@ -109,10 +109,11 @@ def rename(conversation_id: str) -> AnyResponse:
 @public
 def delete(conversation_id: str) -> AnyResponse:
     found, twin = access.own_conversation(conversation_id)
-    here, corrected = site(), site().store.corrections.texts(twin.id)
+    here = site()
+    said = here.store.conversations.messages(found.id)
+    if said.keys() & here.store.corrections.texts(twin.id).keys():
+        corrections.hand_over(here, twin, but=said)  # first: should it fail, the conversation can be deleted again
     here.store.conversations.delete(conversation_id=found.id)
-    if here.store.corrections.texts(twin.id) != corrected:
-        corrections.hand_over(here, twin)
     here.store.database.scrub()
     return redirect(_home(twin, found.owner))
 

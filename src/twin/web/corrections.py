@@ -1,5 +1,6 @@
 """Corrections on their way into the next training."""
 
+from collections.abc import Container
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +13,11 @@ from twin.web.site import Site
 from twin.web.store.corrections import Correction
 
 
-def hand_over(here: Site, twin: Twin) -> datetime:
-    """Store every correction of a twin where its trainings find them; as of when."""
+def hand_over(here: Site, twin: Twin, *, but: Container[str] = ()) -> datetime:
+    """Store every correction of a twin, but those of some replies, where its trainings find them; as of when."""
     now = here.now()
-    examples = [example(one, twin.speakers[0]) for one in here.store.corrections.of_twin(twin.id)]
+    kept = [one for one in here.store.corrections.of_twin(twin.id) if one.message_id not in but]
+    examples = [example(one, twin.speakers[0]) for one in kept]
     if examples:
         with TemporaryDirectory() as folder:
             file = Path(folder) / "corrections.jsonl"

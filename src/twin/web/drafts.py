@@ -7,6 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from twin.base.names import checked
 from twin.domain.twins import Twin
 from twin.errors import DataError
 from twin.ingest import DateOrder, candidates, infer_owner
@@ -138,7 +139,7 @@ def create(twin_id: str) -> Response:
     if form.get("redact") == "no":
         kept["redact"] = "no"
     base = form.get("base", "")
-    base = base if base in here.platform.settings.base_choices else twin.base
+    base = checked(base if base in here.platform.settings.base_choices else twin.base)
     twin = replace(twin, name=name, speakers=speakers, base=base, options=kept)
     here.platform.records.save(twin)
     for upload in here.store.uploads.of_twin(twin_id):

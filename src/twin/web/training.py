@@ -107,7 +107,7 @@ def start(twin_id: str) -> AnyResponse:
         return redirect(url_for(".live", twin_id=twin_id))
     anew = request.form.get("anew") == "yes" or (bool(before) and before[-1].state is RunState.DONE)
     handed_over = corrections.hand_over(here, twin)
-    runs.start(
+    _run, resumed = runs.start(
         twin,
         estimates.asked(request.form.get("budget", "")),
         begin=Stage.INGEST if anew else None,
@@ -115,7 +115,8 @@ def start(twin_id: str) -> AnyResponse:
         runner=here.platform.runner,
         now=here.now(),
     )
-    here.store.corrections.use(twin_id, of=handed_over)
+    if not resumed:  # one that goes on may have its examples already
+        here.store.corrections.use(twin_id, of=handed_over)
     surveys.forget_words(here, twin_id)  # of chats that were added since
     return redirect(url_for(".live", twin_id=twin_id))
 

@@ -12,6 +12,7 @@ from google.api_core import exceptions as google_errors
 from google.cloud import aiplatform_v1
 
 from twin.backends.gcp.faults import DEADLINE_S
+from twin.backends.gcp.training import CustomTraining, TrainingAddress
 from twin.backends.gcp.vertex_api import VertexApi
 from twin.domain.runs import Run, RunState, milliseconds
 from twin.errors import SettingsError
@@ -66,10 +67,21 @@ class VertexRunner:
 
     Args:
         client: a `google.cloud.aiplatform_v1.PipelineServiceClient`; None connects with the machine's own credentials.
+        training: what does the train stage elsewhere; None for what the address says.
     """
 
-    def __init__(self, address: VertexAddress, *, client: Any = None, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        address: VertexAddress,
+        *,
+        client: Any = None,
+        training: CustomTraining | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._address = address
+        self._training = training
+        if address.training and not training:
+            self._training = CustomTraining(TrainingAddress.parse(address.training), deadline_s=deadline_s)
         self._api = VertexApi(
             address.project,
             address.region,
@@ -93,11 +105,11 @@ class VertexRunner:
                 return  # delivered twice, or the answer to an earlier try was lost
 
     def cancel(self, run: Run) -> None:
-        """Stop every pipeline of a run that is under way; none is no error."""
+        """Stop every pipeline and training of a run that is under way; none is no error."""
         self._stop("run", run.id)
 
     def stop_all(self, twin_id: str) -> bool:
-        """Stop every pipeline of a twin; whether all of them have come to their end already."""
+        """Stop every pipeline and training of a twin; whether all of them have come to their end already."""
         return self._stop("twin", twin_id)
 
     def _stop(self, label: str, value: str) -> bool:
@@ -109,7 +121,8 @@ class VertexRunner:
                     ended = False
                     if job.state is not STATE.PIPELINE_STATE_CANCELLING:
                         self._client.cancel_pipeline_job(name=job.name, **self._api.call)
-        return ended
+        # A step that is stopped may not get to stop the job that it waits for.
+        return (self._training is None or self._training.stop(label, value)) and ended
 
 
 def pipeline_job(address: VertexAddress, run: Run) -> Any:

@@ -98,8 +98,9 @@ def _streams(
     report.date_order, report.date_order_confidence = main.order.order, main.order.confidence
     report.date_order_evidence = main.order.evidence
     report.time_zone = "wall clock of the phone that exported; the file does not name its zone"
-    if options.date_order and options.date_order is not main.order.order:
-        report.warnings.append(disagreement(options.date_order, main.order.order))
+    if options.date_order:
+        others = {text.layout.order.order for text in texts} - {options.date_order}
+        report.warnings.extend(disagreement(options.date_order, other) for other in sorted(others))
     if main.order.confidence < 0.8:
         report.warnings.append(
             f"Day and month may be the wrong way round ({main.order.evidence}). If so, say --date-order."

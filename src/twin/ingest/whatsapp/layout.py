@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from babel import Locale
 
-from twin.ingest.date_order import OrderGuess, agrees, infer
+from twin.ingest.date_order import OrderGuess, infer
 from twin.ingest.encoding import detect
 from twin.ingest.export import DateOrder, File, Options
 from twin.ingest.whatsapp.kinds import Kinds
@@ -207,16 +207,11 @@ def _orders(
     for form, fields in sorted(dates.items(), key=lambda item: -len(item[1])):
         shape = next((shape for shape in layout.shapes if shape.form == form), layout.shapes[0])
         leaning, reason = _leaning(shape, layout.dialect, locale, rows, bodies)
-        guess = infer(fields, year_at=form[1], latest=latest.date() if latest else None, leaning=leaning, reason=reason)
-        asked = options.date_order
-        if asked and _possible(asked, form[1]) and agrees(asked, fields):
-            guess = OrderGuess(asked, 1.0, "as asked for")
-        orders[form] = guess
+        day = latest.date() if latest else None
+        orders[form] = infer(
+            fields, year_at=form[1], latest=day, leaning=leaning, reason=reason, asked=options.date_order
+        )
     return orders
-
-
-def _possible(order: DateOrder, year_at: int | None) -> bool:
-    return year_at is None or order.index("y") == year_at
 
 
 def _leaning(
