@@ -174,6 +174,7 @@ def test_iphone_groups_speak_under_their_own_name(tmp_path: Path) -> None:
     [
         ("", Kind.EMPTY, ""),
         ("null", Kind.EMPTY, ""),
+        ("NULL", Kind.TEXT, "NULL"),
         ("Waiting for this message. This may take a while.", Kind.EMPTY, ""),
         ("<Media omitted>", Kind.MEDIA, ""),
         ("<Media omitted>\nlook at that", Kind.MEDIA, "look at that"),
@@ -206,10 +207,12 @@ def test_iphone_groups_speak_under_their_own_name(tmp_path: Path) -> None:
     ],
 )
 def test_types_android_bodies(tmp_path: Path, body: str, kind: Kind, text: str | None) -> None:
-    found = chat(tmp_path, f"01/02/21, 10:00 - Ana: {body}\n01/02/21, 10:01 - Bo: hello\n01/02/21, 10:02 - Ana: hi\n")
-    assert found.kinds[0] is kind
-    assert found.texts[0] == (body if text is None else text)
-    assert found.kinds[1:] == [Kind.TEXT, Kind.TEXT]
+    lines = f"01/02/21, 10:00 - Ana: {body}\n01/02/21, 10:01 - Bo: hello\n01/02/21, 10:02 - Ana: hi\n"
+    for before in (0, 60):  # the first fifty are looked at one by one, the others only where they are odd
+        found = chat(tmp_path, "01/02/21, 09:00 - Ana: good morning\n" * before + lines)
+        assert found.kinds[before] is kind
+        assert found.texts[before] == (body if text is None else text)
+        assert found.kinds[before + 1 :] == [Kind.TEXT, Kind.TEXT]
 
 
 @pytest.mark.parametrize(
@@ -233,9 +236,11 @@ def test_types_android_bodies(tmp_path: Path, body: str, kind: Kind, text: str |
     ],
 )
 def test_types_iphone_bodies(tmp_path: Path, body: str, kind: Kind, text: str | None) -> None:
-    found = chat(tmp_path, f"[01.02.21, 10:00:00] Ana: {body}\r\n[01.02.21, 10:01:00] Bo: hello\r\n")
-    assert found.kinds == [kind, Kind.TEXT]
-    assert found.texts[0] == (body.strip("\u200e") if text is None else text)
+    lines = f"[01.02.21, 10:00:00] Ana: {body}\r\n[01.02.21, 10:01:00] Bo: hello\r\n"
+    for before in (0, 60):
+        found = chat(tmp_path, "[01.02.21, 09:00:00] Ana: good morning\r\n" * before + lines)
+        assert found.kinds[before:] == [kind, Kind.TEXT]
+        assert found.texts[before] == (body.strip("\u200e") if text is None else text)
 
 
 def test_an_unknown_language_shows_by_its_placeholders(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from twin.domain.messages import Kind
-from twin.ingest.whatsapp.phrases import OPENING, bare, fold, notice_in, phrases
+from twin.ingest.whatsapp.phrases import NOTHING, OPENING, bare, fold, notice_in, phrases
 
 MARKS = "\u200e\u200f"
 BEGINS = frozenset({"", "<", "[", "\n", *MARKS})
 ENDS = frozenset(">)\n")
 ODD_LINES = re.compile(r"[>):：]\r?\n|\.\w{1,5}\r?\n|\n {2,}- |\r")
-HINTS = ("\u200e", "maps", "foursquare")
+HINTS = ("\u200e", "maps", "foursquare", *phrases().words["beside"])
 """What a body that is nothing but words seldom has: at its beginning, its end, the ends of its lines, anywhere."""
 
 _CATEGORY = {
@@ -114,7 +114,7 @@ class Kinds:
             return seen[:2]
         marked = body[:1] in MARKS if body else False
         text = body.strip(MARKS + " \n")
-        if not text:
+        if not text or text == NOTHING:
             return Kind.EMPTY, ""
         folded = fold(text)
         known = self._phrase(sender, folded, marked or text[0] == "<")

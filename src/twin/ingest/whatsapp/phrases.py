@@ -10,6 +10,8 @@ _MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff]"
 _SPACES = re.compile("[ \u00a0\u202f]+")
 OPENING = 20
 """Characters by which a notice is recognised although somebody seems to have written it."""
+NOTHING = "null"
+"""What stands, in these letters, for a body that the phone does not have; "NULL" and "Null" are people's."""
 _EDGES = " \t<>.。:：\u00a0\u202f"
 
 
@@ -91,7 +93,7 @@ def bare() -> frozenset[str]:
         if phrase.category not in {"call", "edited"} or any(call in folded and call != folded for call in table.calls)
         for form in (folded, folded[:1].upper() + folded[1:], *phrase.forms)
     }
-    return frozenset(form + end for form in safe for end in ("", ".", "。"))
+    return frozenset({NOTHING, *(form + end for form in safe for end in ("", ".", "。"))})
 
 
 def notice_in(text: str) -> frozenset[str]:
