@@ -1,15 +1,37 @@
 """What tests of several folders share."""
 
+import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.tiny import TinyGemma, tiny_gemma
+from twin.backends.local.database import Database
 from twin.base import models
 
 # A job that a shell started in the background ignores Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples each time, so that a change fails for its own faults; TWIN_LONG_TESTS draws new ones.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("default" if "TWIN_LONG_TESTS" in os.environ else "same")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """Opens an SQLite file by its name, and closes it after the test."""
+    with ExitStack() as stack:
+
+        def opened(name: str) -> Database:
+            made = Database(f"sqlite:///{tmp_path}/{name}.db")
+            stack.callback(made.close)
+            return made
+
+        yield opened
 
 
 @pytest.fixture(scope="session")

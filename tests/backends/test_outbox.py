@@ -1,10 +1,9 @@
 """The outbox before another record store, where that one is a database too."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,17 +42,13 @@ class Behind(SqlRecordStore):
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Behind]:
-    database = Database(f"sqlite:///{tmp_path}/behind.db")
-    yield Behind(database)
-    database.close()
+def behind(database: Callable[[str], Database]) -> Behind:
+    return Behind(database("behind"))
 
 
 @pytest.fixture
-def outbox(tmp_path: Path, behind: Behind) -> Iterator[OutboxRecordStore]:
-    database = Database(f"sqlite:///{tmp_path}/web.db")
-    yield OutboxRecordStore(database, behind)
-    database.close()
+def outbox(database: Callable[[str], Database], behind: Behind) -> OutboxRecordStore:
+    return OutboxRecordStore(database("web"), behind)
 
 
 def test_what_waits_goes_out_once_a_right_is_there(outbox: OutboxRecordStore, behind: Behind) -> None:

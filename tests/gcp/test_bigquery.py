@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -184,10 +184,8 @@ def test_the_dashboards_answer(path: Path, dataset: tuple[Any, str], store: BigQ
 
 class TestOutbox:
     @pytest.fixture
-    def outbox(self, behind: BigQueryRecordStore, tmp_path: Path) -> Iterator[OutboxRecordStore]:
-        database = Database(f"sqlite:///{tmp_path}/web.db")
-        yield OutboxRecordStore(database, behind)
-        database.close()
+    def outbox(self, behind: BigQueryRecordStore, database: Callable[[str], Database]) -> OutboxRecordStore:
+        return OutboxRecordStore(database("web"), behind)
 
     def test_what_waits_counts_already(self, outbox: OutboxRecordStore, behind: BigQueryRecordStore) -> None:
         outbox.save(TWIN)

@@ -69,10 +69,8 @@ class Pipelines:
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[SqlRecordStore]:
-    database = Database(f"sqlite:///{tmp_path}/twin.db")
-    yield SqlRecordStore(database)
-    database.close()
+def records(database: Callable[[str], Database]) -> SqlRecordStore:
+    return SqlRecordStore(database("twin"))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What a pipeline deploys: adapters in the registry, a shared server, merged models of their own."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,11 +150,16 @@ class TestRecorded:
     """What the steps of a pipeline write down."""
 
     @pytest.fixture
-    def platform(self, tmp_path: Path, server: serving_server.ServingServer, tiny: TinyGemma) -> Iterator[Platform]:
+    def platform(
+        self,
+        tmp_path: Path,
+        server: serving_server.ServingServer,
+        tiny: TinyGemma,
+        database: Callable[[str], Database],
+    ) -> Platform:
         settings = Settings(home=str(tmp_path), serving="vertex:p/r?image=x&base=gs://b/y")
         platform = Platform(settings)
-        database = Database(f"sqlite:///{tmp_path}/records.db")
-        platform.records = SqlRecordStore(database)
+        platform.records = SqlRecordStore(database("records"))
         platform.objects = FolderObjectStore(tmp_path / "objects")
         platform.serving = connected(server.url)
         platform.records.save(Twin(RUN.twin_id, "u1", "Ana", ("Ana",), str(tiny.gguf), NOON))
@@ -162,8 +167,7 @@ class TestRecorded:
         tiny_adapter().save(tmp_path / "peft", base=str(tiny.gguf))
         for file in (tmp_path / "peft").iterdir():
             platform.objects.put(keys.run(RUN) + keys.ADAPTER + file.name, file)
-        yield platform
-        database.close()
+        return platform
 
     def test_the_address_of_the_server(self, platform: Platform, server: serving_server.ServingServer) -> None:
         for _ in range(2):

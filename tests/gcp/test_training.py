@@ -1,6 +1,6 @@
 """Training on spot machines, as custom jobs that a step of the pipeline waits for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,14 +114,14 @@ def test_a_missing_quota_is_named(server: vertex_server.VertexServer) -> None:
             training(proxy.url, Time(server), deadline_s=4).train(RUN, ENVIRON)
 
 
-def test_what_failed_by_itself_is_not_tried_again(server: vertex_server.VertexServer, tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/records.db")
-    records = SqlRecordStore(database)
+def test_what_failed_by_itself_is_not_tried_again(
+    server: vertex_server.VertexServer, database: Callable[[str], Database]
+) -> None:
+    records = SqlRecordStore(database("records"))
     records.save(replace(RUN, state=RunState.FAILED, error="The chats hold too little."))
     with pytest.raises(DataError, match="was failed"):
         cloud.train(RUN.id, training(server.url, Time(server)), ENVIRON, records=records)
     assert server.custom_jobs == {}
-    database.close()
 
 
 def test_a_step_that_waits_needs_no_accelerator(tmp_path: Path) -> None:

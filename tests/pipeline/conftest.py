@@ -1,6 +1,6 @@
 """A stored twin, real stores, and stages that are small but write what stages write."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,10 +71,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    database = Database(f"sqlite:///{tmp_path}/twin.db")
-    records = SqlRecordStore(database)
+def place(tmp_path: Path, database: Callable[[str], Database]) -> Place:
+    records = SqlRecordStore(database("twin"))
     twin = Twin("t1", "u1", "nora", ("Nora Quill",), "gemma3-270m", NOON)
     records.save(twin)
-    yield Place(tmp_path, FolderObjectStore(tmp_path / "objects"), records, twin)
-    database.close()
+    return Place(tmp_path, FolderObjectStore(tmp_path / "objects"), records, twin)

@@ -56,10 +56,11 @@ def infer(
         asked: the order that somebody asked for. It is taken unless the dates rule it out and allow another.
     """
     if asked and year_at in {None, _ORDERS[asked][2]}:
+        as_asked = OrderGuess(asked, 1.0, "as asked for")
+        if agrees(asked, dates):
+            return as_asked
         found = infer(dates, year_at=year_at, latest=latest, leaning=leaning, reason=reason)
-        if agrees(asked, dates) or not agrees(found.order, dates):
-            return OrderGuess(asked, 1.0, "as asked for")
-        return found
+        return found if agrees(found.order, dates) else as_asked
     steps = [fields for i, fields in enumerate(dates) if i == 0 or fields != dates[i - 1]]
     orders = [order for order, (_, _, year) in _ORDERS.items() if year_at in {None, year}]
     if year_at is None:

@@ -1,5 +1,6 @@
 """Making a twin, in three steps: the chats, who one is in them, and what is made of them."""
 
+from collections import Counter
 from dataclasses import replace
 from uuid import uuid4
 
@@ -70,7 +71,7 @@ def me(twin_id: str) -> Response | str:
 @pages.post("/twins/<twin_id>/me")
 def that_is_me(twin_id: str) -> Response:
     twin = access.own_twin(twin_id, draft=True)
-    counts = dict(candidates(surveys.reports(_ready(twin))))
+    counts = _counts(_ready(twin))
     speakers = [name for name in request.form.getlist("speaker") if name in counts]
     written = sum(counts[name] for name in speakers)
     if written < FEWEST:
@@ -100,8 +101,8 @@ def check(twin_id: str) -> Response | str:
     uploads, speakers = _ready(twin), _speakers(twin)
     if not uploads or not speakers:
         return redirect(url_for(".chats", twin_id=twin_id))
-    counts = dict(candidates(surveys.reports(uploads)))
-    written = sum(counts.get(name, 0) for name in speakers)
+    counts = _counts(uploads)
+    written = sum(counts[name] for name in speakers)
     if written < FEWEST:  # chats that were chosen from have been removed since
         return redirect(url_for(".me", twin_id=twin_id))
     names, texts = surveys.replaced(uploads, speakers, seed=int.from_bytes(twin.id.encode()[:8]))
@@ -126,8 +127,8 @@ def create(twin_id: str) -> Response:
     twin = access.own_twin(twin_id, draft=True)
     speakers, form = _speakers(twin), request.form
     name = form.get("name", "").strip()
-    counts = dict(candidates(surveys.reports(_ready(twin))))
-    if sum(counts.get(name, 0) for name in speakers) < FEWEST or form.get("consent") != "yes":
+    counts = _counts(_ready(twin))
+    if sum(counts[name] for name in speakers) < FEWEST or form.get("consent") != "yes":
         flash(_("Say first that these are your words, or that you have this person's permission."))
         return redirect(url_for(".check", twin_id=twin_id))
     try:
@@ -157,6 +158,11 @@ def _ready(twin: Twin) -> list[Upload]:
 
 def _speakers(twin: Twin) -> tuple[str, ...]:
     return tuple(filter(None, twin.options.get("speakers", "").split("\n")))
+
+
+def _counts(uploads: list[Upload]) -> Counter[str]:
+    """How much each sender wrote, those who wrote most first; 0 for anybody else."""
+    return Counter(dict(candidates(surveys.reports(uploads))))
 
 
 def _orders() -> dict[str, str]:

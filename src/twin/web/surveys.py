@@ -36,6 +36,11 @@ def folder(here: Site, upload_id: str) -> Path:
     return here.folder / "receiving" / upload_id
 
 
+def file(here: Site, upload_id: str, number: int) -> Path:
+    """Where one file of an upload arrives."""
+    return folder(here, upload_id) / f"{number:06d}"
+
+
 def resume(here: Site) -> None:
     """Go on with what a stopped server left: read what has arrived, drop what nobody went on with."""
     for left in here.folder.glob("tmp*"):  # of one that was killed while it read an upload or packed an export
@@ -131,10 +136,11 @@ def forget_words(here: Site, twin_id: str) -> None:
     bare = [
         (upload.id, {**upload.survey, "lines": {}, "excerpt": []})
         for upload in here.store.uploads.of_twin(twin_id)
-        if upload.survey
+        if upload.survey and (upload.survey.get("lines") or upload.survey.get("excerpt"))
     ]
-    here.store.uploads.set_surveys(bare)
-    here.store.database.scrub()
+    if bare:
+        here.store.uploads.set_surveys(bare)
+        here.store.database.scrub()
 
 
 def _named(upload: Upload, arrived: Path, place: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def announce(twin_id: str) -> Response:
 @limits.uploads
 def piece(twin_id: str, upload_id: str, number: int) -> Response:
     upload = _arriving(twin_id, upload_id, number)
-    path = surveys.folder(site(), upload.id) / f"{number:06d}"
+    path = surveys.file(site(), upload.id, number)
     data = request.get_data(cache=False)
     with _writing:
         offset = path.stat().st_size
@@ -141,7 +141,7 @@ def send(twin_id: str) -> Response:
         given.stream.seek(0)
         upload = _begin(twin.id, name, [(name, size)])
         if upload.state is UploadState.RECEIVING:
-            given.save(surveys.folder(site(), upload.id) / f"{0:06d}")
+            given.save(surveys.file(site(), upload.id, 0))
             site().store.uploads.set_state(upload.id, UploadState.READING)
             site().later(surveys.take, site(), upload)
     return redirect(url_for("drafts.chats", twin_id=twin_id))
@@ -180,11 +180,10 @@ def _begin(twin_id: str, name: str, files: list[tuple[str, int]]) -> Upload:
     if shutil.disk_usage(here.folder).free < 2 * total + KEEP_FREE:
         raise UnavailableError(_("There is no room on this machine for %(name)s.", name=name))
     upload = Upload(uuid4().hex, twin_id, name, rows, UploadState.RECEIVING, None, None, here.now())
-    place = surveys.folder(here, upload.id)
-    place.mkdir(mode=0o700, parents=True)
+    surveys.folder(here, upload.id).mkdir(mode=0o700, parents=True)
     if not here.direct:
         for number in range(len(rows)):
-            (place / f"{number:06d}").touch(mode=0o600)
+            surveys.file(here, upload.id, number).touch(mode=0o600)
     here.store.uploads.add(upload)
     return upload
 
@@ -211,9 +210,8 @@ def _offsets(upload: Upload) -> list[int]:
     """How much of each file is here."""
     if upload.state is not UploadState.RECEIVING:
         return [file["size"] for file in upload.files]
-    place = surveys.folder(site(), upload.id)
     if not site().direct:
-        return [(place / f"{number:06d}").stat().st_size for number in range(len(upload.files))]
+        return [_arrived(upload, number) for number in range(len(upload.files))]
     # The store makes an object whole or not at all, and of no other size than it was told.
     there = set(site().platform.objects.keys(keys.upload(upload.twin_id, upload.id)))
     return [file["size"] if _key(upload, number) in there else 0 for number, file in enumerate(upload.files)]
@@ -221,11 +219,13 @@ def _offsets(upload: Upload) -> list[int]:
 
 def _is_complete(upload: Upload) -> bool:
     """Whether every file is here. The last is looked at first: a folder of thousands usually arrives in order."""
-    place = surveys.folder(site(), upload.id)
-    return all(
-        (place / f"{number:06d}").stat().st_size == upload.files[number]["size"]
-        for number in reversed(range(len(upload.files)))
-    )
+    numbers = reversed(range(len(upload.files)))
+    return all(_arrived(upload, number) == upload.files[number]["size"] for number in numbers)
+
+
+def _arrived(upload: Upload, number: int) -> int:
+    """How much of a file that is sent here has arrived."""
+    return surveys.file(site(), upload.id, number).stat().st_size
 
 
 def _key(upload: Upload, number: int) -> str:

@@ -107,7 +107,7 @@ class VertexServing:
 
     def forget(self, twin_id: str) -> int:
         """Delete every model and endpoint of a twin; how many there were. The shared server stays."""
-        chosen = {"parent": self._api.parent, "filter": f'labels.twin="{twin_id}"'}
+        chosen = self._api.labelled("twin", twin_id)
         deleted = 0
         with self._api.service.reached("deleting what a twin had deployed"):
             for endpoint in self._endpoints.list_endpoints(request=chosen, **self._api.call):

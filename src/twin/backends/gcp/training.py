@@ -7,7 +7,7 @@ training goes on from its checkpoint in the bucket.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -104,7 +104,7 @@ class CustomTraining:
             UnavailableError: the job ended otherwise.
         """
         with self._api.service.reached(f"training run {run.id}"):
-            job = next(self._under_way("run", run.id), None)
+            job = self._under_way(run)
             if job is None:
                 job = self._client.create_custom_job(
                     parent=self._api.parent, custom_job=self._job(run, environ), timeout=self._api.call["timeout"]
@@ -126,16 +126,16 @@ class CustomTraining:
     def stop(self, label: str, value: str) -> bool:
         """Stop the jobs of a run (`label` "run") or of a twin ("twin"), by its id; whether all have ended already."""
         with self._api.service.reached(f"stopping the training of {label} {value}"):
-            jobs = list(self._under_way(label, value))
-            for job in jobs:
-                if job.state is not vertex.JobState.JOB_STATE_CANCELLING:
-                    self._client.cancel_custom_job(name=job.name, **self._api.call)
-        return not jobs
+            return self._api.stop(
+                self._client.list_custom_jobs(request=self._api.labelled(label, value), **self._api.call),
+                ended=ENDED,
+                stopping=vertex.JobState.JOB_STATE_CANCELLING,
+                cancel=self._client.cancel_custom_job,
+            )
 
-    def _under_way(self, label: str, value: str) -> Iterator[Any]:
-        request = {"parent": self._api.parent, "filter": f'labels.{label}="{value}"'}
-        jobs = self._client.list_custom_jobs(request=request, **self._api.call)
-        return (job for job in jobs if job.state not in ENDED)
+    def _under_way(self, run: Run) -> Any:
+        jobs = self._client.list_custom_jobs(request=self._api.labelled("run", run.id), **self._api.call)
+        return next((job for job in jobs if job.state not in ENDED), None)
 
     def _job(self, run: Run, environ: Mapping[str, str]) -> Any:
         address = self._address

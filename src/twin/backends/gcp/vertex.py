@@ -113,14 +113,13 @@ class VertexRunner:
         return self._stop("twin", twin_id)
 
     def _stop(self, label: str, value: str) -> bool:
-        request = {"parent": self._api.parent, "filter": f'labels.{label}="{value}"'}
-        ended = True
         with self._api.service.reached(f"stopping {label} {value}"):
-            for job in self._client.list_pipeline_jobs(request=request, **self._api.call):
-                if job.state not in ENDED:
-                    ended = False
-                    if job.state is not STATE.PIPELINE_STATE_CANCELLING:
-                        self._client.cancel_pipeline_job(name=job.name, **self._api.call)
+            ended = self._api.stop(
+                self._client.list_pipeline_jobs(request=self._api.labelled(label, value), **self._api.call),
+                ended=ENDED,
+                stopping=STATE.PIPELINE_STATE_CANCELLING,
+                cancel=self._client.cancel_pipeline_job,
+            )
         # A step that is stopped may not get to stop the job that it waits for.
         return (self._training is None or self._training.stop(label, value)) and ended
 

@@ -2,7 +2,7 @@
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from google.api_core import exceptions as google_errors
@@ -48,6 +48,22 @@ class VertexApi:
         retry = google_retry.Retry(predicate=TRANSIENT, initial=0.2, maximum=8, timeout=deadline_s)
         self.call: dict[str, Any] = {"retry": retry, "timeout": deadline_s / 4}
         self._options = {"api_endpoint": f"{region}-aiplatform.googleapis.com"}
+
+    def labelled(self, label: str, value: str) -> dict[str, str]:
+        """The request that lists what carries a label: "run" or "twin", with its id."""
+        return {"parent": self.parent, "filter": f'labels.{label}="{value}"'}
+
+    def stop(self, jobs: Iterable[Any], *, ended: Container[Any], stopping: Any, cancel: Callable[..., Any]) -> bool:
+        """Cancel the jobs that are under way; whether there was none, those that are just stopping counted.
+
+        Args:
+            ended, stopping: states of such jobs.
+        """
+        under_way = [job for job in jobs if job.state not in ended]
+        for job in under_way:
+            if job.state is not stopping:
+                cancel(name=job.name, **self.call)
+        return not under_way
 
     def client(self, kind: Callable[..., Any]) -> Any:
         """A client of `kind` with the machine's own credentials."""
