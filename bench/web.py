@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
 from flask import Flask, session
+from flask_wtf.csrf import generate_csrf
 from tests.tiny import TinyGemma, tiny_adapter, tiny_gemma
 
 from twin.convert.gguf import write_adapter
@@ -28,7 +29,8 @@ from twin.domain.twins import Twin
 from twin.pipeline import keys
 from twin.platform import Platform
 from twin.settings import Settings
-from twin.web import create_app
+from twin.web import access, create_app
+from twin.web.store.accounts import Account
 
 PORT = 8719
 SHARE_OF_PAGES = 10
@@ -37,11 +39,12 @@ SHARE_OF_PAGES = 10
 
 @dataclass
 class Visitor:
-    """Somebody logged in: their cookie, a token for forms, their twin."""
+    """Somebody logged in: their cookie, a token for forms, their twin, and the connections that their browser keeps."""
 
     cookie: str
     token: str
     twin: str
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
 
 def furnish(settings: Settings, tiny: TinyGemma, people: int) -> list[Visitor]:
@@ -63,38 +66,56 @@ def furnish(settings: Settings, tiny: TinyGemma, people: int) -> list[Visitor]:
             platform.records.save(run)
             platform.records.save(replace(twin, run_id=run.id))
             platform.objects.put(keys.run(run) + keys.ADAPTER_GGUF, adapter)
-            visitors.append(Visitor(*_logged_in(app, f"{account.id} {account.session}"), twin.id))
+            visitors.append(Visitor(*_logged_in(app, account), twin.id))
         app.extensions["twin"].jobs.shutdown()
     return visitors
 
 
-def _logged_in(app: Flask, who: str) -> tuple[str, str]:
+def _logged_in(app: Flask, account: Account) -> tuple[str, str]:
     """A cookie as the log-in sets it: a bench that logs in 50 people would meet the limit of log-ins."""
-    from flask_wtf.csrf import generate_csrf
-
-    with app.test_request_context("/", base_url="http://127.0.0.1"):
-        session["_user_id"], session["_fresh"], session.permanent = who, True, True
+    here = {"base_url": "http://127.0.0.1", "environ_base": {"REMOTE_ADDR": "127.0.0.1"}}
+    with app.test_request_context("/", **here):
+        access.log_in(account)
         token = generate_csrf()
         answer = app.response_class()
         app.session_interface.save_session(app, session, answer)  # pyright: ignore[reportArgumentType]
     return answer.headers["Set-Cookie"].partition(";")[0], token
 
 
-async def request(visitor: Visitor, path: str, form: dict[str, str] | None = None, accept: str = "text/html") -> str:
-    """The whole answer, header and body. Raises RuntimeError where it is no page."""
+async def page(visitor: Visitor, path: str) -> None:
+    """Ask for a page as browsers do: over a connection that was used before, where one is free."""
+    reader, writer = visitor.idle.pop() if visitor.idle else await asyncio.open_connection("127.0.0.1", PORT)
+    writer.write(_head("GET", path, visitor, version="1.1", accept="text/html"))
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    length = re.search(r"^Content-Length: (\d+)", head, re.MULTILINE | re.IGNORECASE)
+    _check(path, head)
+    assert length
+    await reader.readexactly(int(length[1]))
+    visitor.idle.append((reader, writer))
+
+
+async def say(visitor: Visitor, text: str) -> str:
+    """Say something to the twin; the whole stream of its reply."""
     reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
-    body = urlencode({**form, "csrf_token": visitor.token}).encode() if form is not None else b""
-    head = (
-        f"{'POST' if form is not None else 'GET'} {path} HTTP/1.0\r\nHost: 127.0.0.1:{PORT}\r\nAccept: {accept}\r\n"
-        f"Cookie: {visitor.cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    writer.write(head.encode() + body)
+    body = urlencode({"text": text, "csrf_token": visitor.token}).encode()
+    path = f"/twins/{visitor.twin}/chat"
+    writer.write(_head("POST", path, visitor, version="1.0", accept="text/event-stream", length=len(body)) + body)
     answer = (await reader.read(-1)).decode()
     writer.close()
+    _check(path, answer)
+    return answer
+
+
+def _head(method: str, path: str, visitor: Visitor, *, version: str, accept: str, length: int = 0) -> bytes:
+    return (
+        f"{method} {path} HTTP/{version}\r\nHost: 127.0.0.1:{PORT}\r\nAccept: {accept}\r\nCookie: {visitor.cookie}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def _check(path: str, answer: str) -> None:
     if not re.match(r"HTTP/1.\d 200", answer):
         raise RuntimeError(f"{path}: {answer[:80]!r}")
-    return answer
 
 
 async def chat(visitor: Visitor, until: float, pause_s: float, counts: dict[str, int]) -> None:
@@ -103,9 +124,7 @@ async def chat(visitor: Visitor, until: float, pause_s: float, counts: dict[str,
         counts["open"] += 1
         counts["most"] = max(counts["most"], counts["open"])
         try:
-            answer = await request(
-                visitor, f"/twins/{visitor.twin}/chat", {"text": "did you water"}, "text/event-stream"
-            )
+            answer = await say(visitor, "did you water")
         finally:
             counts["open"] -= 1
         counts["replies"] += "event: piece" in answer
@@ -118,7 +137,7 @@ async def pages(visitors: list[Visitor], rate: float, until: float) -> list[floa
     took: list[float] = []
 
     async def one(visitor: Visitor, path: str, due: float) -> None:
-        await request(visitor, path)
+        await page(visitor, path)
         took.append(time.monotonic() - due)
 
     tasks: list[asyncio.Task[None]] = []
@@ -134,9 +153,9 @@ async def pages(visitors: list[Visitor], rate: float, until: float) -> list[floa
 
 async def measure(visitors: list[Visitor], *, rate: float, seconds: float, pause_s: float) -> dict[str, float]:
     for visitor in visitors:  # every adapter is loaded once
-        await request(visitor, f"/twins/{visitor.twin}/chat", {"text": "hello"}, "text/event-stream")
+        await say(visitor, "hello")
     first = time.monotonic()
-    await request(visitors[0], "/")
+    await page(visitors[0], "/")
     front = time.monotonic() - first
     counts = dict.fromkeys(("open", "most", "replies", "failed"), 0)
     until = time.monotonic() + seconds

@@ -20,6 +20,7 @@ class Ticket:
     """One request in the queue, then at work."""
 
     key: tuple[Group, str]
+    told: threading.Condition  # its own: waking everybody who waits for one place would cost as much as they are
     admitted: bool = False
     since: float = field(default_factory=time.monotonic)
 
@@ -37,7 +38,8 @@ class FairQueue:
         self._running = 0
         self._group: Group = None
         self._typical_s = 2.0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._emptied = threading.Condition(self._lock)
 
     def enter(self, group: Group, name: str, *, deadline: float) -> Ticket:
         """Wait for a place; give it back with `leave`.
@@ -49,8 +51,8 @@ class FairQueue:
             BusyError: `bound` requests of this key wait already.
             UnavailableError: the deadline passed first.
         """
-        ticket = Ticket((group, name))
-        with self._changed:
+        ticket = Ticket((group, name), threading.Condition(self._lock))
+        with self._lock:
             waiting = len(self._waiting.get(ticket.key, ()))
             if waiting >= self._bound:
                 raise BusyError(
@@ -60,7 +62,7 @@ class FairQueue:
             self._waiting.setdefault(ticket.key, deque()).append(ticket)
             self._admit()
             try:
-                in_time = self._changed.wait_for(lambda: ticket.admitted, deadline - time.monotonic())
+                in_time = ticket.told.wait_for(lambda: ticket.admitted, deadline - time.monotonic())
             except BaseException:
                 self._withdraw(ticket)
                 raise
@@ -73,15 +75,15 @@ class FairQueue:
     def leave(self, ticket: Ticket) -> None:
         """Give a place back."""
         took = time.monotonic() - ticket.since
-        with self._changed:
+        with self._lock:
             self._typical_s += (took - self._typical_s) / 8
             self._running -= 1
             self._admit()
 
     def drain(self) -> None:
         """Wait until nobody is at work or waiting."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._running and not self._waiting)
+        with self._lock:
+            self._emptied.wait_for(lambda: not self._running and not self._waiting)
 
     def _admit(self) -> None:
         # One group runs at a time. While others wait it takes nobody in, so that its turn ends.
@@ -93,11 +95,14 @@ class FairQueue:
                 if key is None:
                     break
                 queue = self._waiting.pop(key)
-                queue.popleft().admitted = True
+                ticket = queue.popleft()
+                ticket.admitted = True
+                ticket.told.notify()
                 self._running += 1
                 if queue:
                     self._waiting[key] = queue
-        self._changed.notify_all()
+        if not self._running and not self._waiting:
+            self._emptied.notify_all()
 
     def _withdraw(self, ticket: Ticket) -> None:
         if ticket.admitted:

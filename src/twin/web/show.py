@@ -106,6 +106,7 @@ def init(app: Flask) -> None:
         ngettext=lambda one, many, count: _texts().ungettext(one, many, count),
         newstyle=True,
     )
+    app.add_template_global(_text, "_")  # Jinja's own looks `gettext` up again for each of forty texts a page
     static = cache(lambda name: url_for("static", filename=name))
 
     @app.context_processor
@@ -120,6 +121,11 @@ def init(app: Flask) -> None:
             "problem_box": problem_box,
             "icon": icon,
         }
+
+
+def _text(message: str, /, **variables: object) -> Markup:
+    """A text in the reader's language. It is ours, so it may hold markup; what is put into it is escaped."""
+    return Markup(_texts().ugettext(message)) % variables  # noqa: S704  our own catalogue
 
 
 def _texts() -> Translations | NullTranslations:

@@ -60,7 +60,7 @@ class Database:
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A transaction that sees one state of the database. Raises UnavailableError."""
-        with self._sentence(), self._engine.begin() as connection:
+        with self._sentence(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -156,7 +156,8 @@ def _sqlite(url: URL) -> Engine:
         path = Path(url.database)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-    engine = create_engine(url.set(drivername="sqlite+pysqlite"), connect_args={"timeout": WAIT_S})
+    # Connections beyond the pool's size are closed after each use, and a new one costs as much as a page.
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), connect_args={"timeout": WAIT_S}, pool_size=32)
 
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: `begin` below does
@@ -166,8 +167,10 @@ def _sqlite(url: URL) -> Engine:
 
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later could not wait for another writer.
-        writes = connection.get_execution_options().get("twin_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("twin_writes"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # waits for nobody, so it needs nothing of what SQLAlchemy does around a statement
+            connection.connection.cursor().execute("BEGIN")
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)

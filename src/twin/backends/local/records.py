@@ -5,7 +5,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Select, Table, Text, delete, func, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from twin.backends.local.database import Database, Instant
 from twin.domain.runs import Run, RunState, Stage
@@ -63,18 +77,18 @@ class SqlRecordStore:
             connection.execute(insert(table).values(asdict(record)))
 
     def twins(self, owner: str) -> list[Twin]:
-        return [_twin(row) for row in self._rows(_newest(TWINS).where(TWINS.c.owner == owner))]
+        return [_twin(row) for row in self._rows(_newest(TWINS, "owner"), owner)]
 
     def twin(self, twin_id: str) -> Twin:
-        for row in self._rows(_newest(TWINS).where(TWINS.c.id == twin_id)):
+        for row in self._rows(_newest(TWINS, "id"), twin_id):
             return _twin(row)
         raise NotFoundError(f"There is no twin with the id {twin_id}.")
 
     def runs(self, twin_id: str) -> list[Run]:
-        return [_run(row) for row in self._rows(_newest(RUNS).where(RUNS.c.twin_id == twin_id))]
+        return [_run(row) for row in self._rows(_newest(RUNS, "twin_id"), twin_id)]
 
     def run(self, run_id: str) -> Run:
-        for row in self._rows(_newest(RUNS).where(RUNS.c.id == run_id)):
+        for row in self._rows(_newest(RUNS, "id"), run_id):
             return _run(row)
         raise NotFoundError(f"There is no run with the id {run_id}.")
 
@@ -86,18 +100,19 @@ class SqlRecordStore:
             connection.execute(delete(USERS).where(USERS.c.id == user_id))
         self._database.scrub()
 
-    def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+    def _rows(self, query: Select[Any], wanted: str) -> list[dict[str, Any]]:
         with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [dict(row) for row in connection.execute(query, {"wanted": wanted}).mappings()]
 
 
 @cache
-def _newest(table: Table) -> Select[Any]:
-    """The newest row of each id, the id that came first first."""
+def _newest(table: Table, column: str) -> Select[Any]:
+    """The newest row of each id that has `wanted` in a column, the id that came first first. Built once."""
     other = table.alias()
     newest = select(func.max(other.c.row)).where(other.c.id == table.c.id).scalar_subquery()
     columns = [column for column in table.c if column.name != "row"]
-    return select(*columns).where(table.c.row == newest).order_by(table.c.created_at, table.c.id)
+    found = select(*columns).where(table.c.row == newest, table.c[column] == bindparam("wanted"))
+    return found.order_by(table.c.created_at, table.c.id)
 
 
 def _twin(row: dict[str, Any]) -> Twin:

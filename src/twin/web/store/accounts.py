@@ -3,14 +3,19 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from twin.backends.local.database import Database
 from twin.domain.twins import LOCAL_USER
 from twin.web.store.tables import ACCOUNTS
+
+# Every page asks: these are built once.
+_BY_ID = select(ACCOUNTS).where(ACCOUNTS.c.id == bindparam("wanted"))
+_BY_EMAIL = select(ACCOUNTS).where(ACCOUNTS.c.email == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,10 @@ class Accounts:
         raise RuntimeError("no free account id")
 
     def get(self, account_id: str) -> Account | None:
-        return self._one(ACCOUNTS.c.id == account_id)
+        return self._one(_BY_ID, account_id)
 
     def by_email(self, email: str) -> Account | None:
-        return self._one(ACCOUNTS.c.email == folded(email))
+        return self._one(_BY_EMAIL, folded(email))
 
     def count(self) -> int:
         with self._database.read() as connection:
@@ -99,9 +104,9 @@ class Accounts:
         with self._database.write() as connection:
             connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account_id))
 
-    def _one(self, where: "object") -> Account | None:
+    def _one(self, query: Select[Any], wanted: str) -> Account | None:
         with self._database.read() as connection:
-            row = connection.execute(select(ACCOUNTS).where(where)).first()  # pyright: ignore[reportArgumentType]
+            row = connection.execute(query, {"wanted": wanted}).first()
             return Account(*row) if row else None
 
 
