@@ -33,6 +33,8 @@ from twin.web import access, create_app
 from twin.web.store.accounts import Account
 
 PORT = 8719
+WARM_UP_S = 5.0
+"""In which those who chat come, one after the other, before the first page is asked for."""
 SHARE_OF_PAGES = 10
 """Accounts whose pages are asked for, in turn, at most."""
 
@@ -158,8 +160,11 @@ async def measure(visitors: list[Visitor], *, rate: float, seconds: float, pause
     await page(visitors[0], "/")
     front = time.monotonic() - first
     counts = dict.fromkeys(("open", "most", "replies", "failed"), 0)
-    until = time.monotonic() + seconds
-    chatting = [asyncio.create_task(chat(visitor, until, pause_s, counts)) for visitor in visitors]
+    until = time.monotonic() + WARM_UP_S + seconds
+    chatting: list[asyncio.Task[None]] = []
+    for visitor in visitors:  # one after the other, as people come
+        chatting.append(asyncio.create_task(chat(visitor, until, pause_s, counts)))
+        await asyncio.sleep(WARM_UP_S / len(visitors))
     began = time.monotonic()
     took = sorted(await pages(visitors, rate, until))
     lasted = time.monotonic() - began
