@@ -3,7 +3,7 @@
 # the stages of a run, from a chat to an adapter. All run as user 10001 with a read-only root.
 # Needs root and, from Debian: buildah podman runc debootstrap. The base is Debian's Python under the name of the
 # real one, so this proves the Dockerfile, not the base.
-#   deploy/test_images.sh [TARGET…]
+#   [MOUNT="FOLDER …"] deploy/test_images.sh [TARGET…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=$PWD/.cache/images
@@ -34,10 +34,10 @@ if ! buildah inspect docker.io/library/python:3.11-slim > /dev/null 2>&1; then
   buildah commit --quiet "$container" docker.io/library/python:3.11-slim > /dev/null
   buildah rm "$container" > /dev/null
 fi
-# What this machine needs to reach its package index is this machine's business, not the image's.
+# What this machine needs to reach its package index is this machine's business, not the image's: MOUNT names folders.
 pip=()
 for file in /etc/pip.conf /etc/resolv.conf; do [ -e "$file" ] && pip+=(-v "$file:$file:ro"); done
-for folder in /etc/ssl/certs /opt/pypi /opt/wheels; do [ -d "$folder" ] && pip+=(-v "$folder:$folder:ro"); done
+for folder in /etc/ssl/certs ${MOUNT:-}; do [ -d "$folder" ] && pip+=(-v "$folder:$folder:ro"); done
 for target in "${targets[@]}"; do
   echo "building $target"
   buildah bud --quiet --format docker --pull-never --layers --network host "${pip[@]}" --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
@@ -57,6 +57,7 @@ import sys, urllib.request
 body = sys.argv[2].encode() if len(sys.argv) > 2 else None
 urllib.request.urlopen(urllib.request.Request(sys.argv[1], body, {"Content-Type": "application/json"}), timeout=60)
 PY
+      podman healthcheck run "$1" > /dev/null || { echo "$1 is not healthy" >&2; exit 1; }
       [ "$(podman exec "$1" id -u)" = 10001 ] || { echo "$1 does not run as 10001" >&2; exit 1; }
       podman rm --force "$1" > /dev/null 2>&1
       return
@@ -74,17 +75,17 @@ for target in "${targets[@]}"; do
     web | worker)
       training=()
       [ "$target" = worker ] || training=(--no-worker)
-      "${run[@]}" --name "$target" --detach "localhost/twin/$target" twin serve --host 127.0.0.1 --port "$at" "${training[@]}" > /dev/null
+      "${run[@]}" --name "$target" --env PORT="$at" --detach "localhost/twin/$target" twin serve --host 127.0.0.1 --port "$at" "${training[@]}" > /dev/null
       answers "$target" "http://127.0.0.1:$at/"
-      echo "$target: answers, as user 10001, its root read-only"
+      echo "$target: answers and is healthy, as user 10001, its root read-only"
       ;;
     function)
-      "${run[@]}" --name function --env TWIN_OBJECTS=file:/tmp/objects --detach localhost/twin/function \
+      "${run[@]}" --name function --env PORT="$at" --env TWIN_OBJECTS=file:/tmp/objects --detach localhost/twin/function \
         functions-framework --target main --signature-type cloudevent --source main.py --host 127.0.0.1 --port "$at" > /dev/null
       data=$(printf '{"id": "u1", "created_at": "2026-01-02T12:00:00+00:00"}' | base64 -w0)
       push='{"message": {"data": "'$data'", "attributes": {"kind": "sign-up"}, "messageId": "1", "publishTime": "2026-01-02T12:00:00Z"}, "subscription": "projects/p/subscriptions/s"}'
       answers function "http://127.0.0.1:$at/projects/p/topics/t" "$push"
-      echo "function: takes a sign-up that Pub/Sub pushes, as user 10001, its root read-only"
+      echo "function: takes a sign-up that Pub/Sub pushes and is healthy, as user 10001, its root read-only"
       ;;
     prepare | trainer)
       stages=(ingest prepare)

@@ -9,83 +9,8 @@ from functools import cache, lru_cache
 from babel import Locale
 
 from twin.ingest.calendars import gregorian
-from twin.ingest.day_periods import hour_of_day, period_of
+from twin.ingest.day_periods import LOCALES, hour_of_day, period_of
 
-# The languages in which platforms write month names into their exports; English is tried alone, and first.
-_LANGUAGES = [
-    "af",
-    "ar",
-    "az",
-    "be",
-    "bg",
-    "bn",
-    "bs",
-    "ca",
-    "cs",
-    "cy",
-    "da",
-    "de",
-    "el",
-    "en",
-    "es",
-    "et",
-    "eu",
-    "fa",
-    "fi",
-    "fil",
-    "fr",
-    "ga",
-    "gl",
-    "gu",
-    "he",
-    "hi",
-    "hr",
-    "hu",
-    "hy",
-    "id",
-    "is",
-    "it",
-    "ja",
-    "ka",
-    "kk",
-    "km",
-    "kn",
-    "ko",
-    "lo",
-    "lt",
-    "lv",
-    "mk",
-    "ml",
-    "mn",
-    "mr",
-    "ms",
-    "my",
-    "nb",
-    "ne",
-    "nl",
-    "pa",
-    "pl",
-    "pt",
-    "ro",
-    "ru",
-    "si",
-    "sk",
-    "sl",
-    "sq",
-    "sr",
-    "sr_Latn",
-    "sv",
-    "sw",
-    "ta",
-    "te",
-    "th",
-    "tr",
-    "uk",
-    "ur",
-    "uz",
-    "vi",
-    "zh",
-]
 _ZONES = {"pst": -8, "pdt": -7, "mst": -7, "mdt": -6, "cst": -6, "cdt": -5, "est": -5, "edt": -4, "utc": 0, "gmt": 0}
 _ZONE = re.compile(r"\b(?:(utc|gmt)\s?([+-])(\d{1,2})(?::?(\d{2}))?|(utc|gmt|[pmce][sd]t))(?![\w+])")
 _OFFSET = re.compile(r"(?<=\d)\s?([+-])(\d{2}):?(\d{2})$")
@@ -183,12 +108,12 @@ def _date(text: str, *, month_first: bool) -> tuple[int, int, int] | None:
 
 def _month(text: str) -> int | None:
     words = [word.strip(".") for word in _WORD.findall(text)]
-    for table in (_months(("en",)), _months(tuple(_LANGUAGES))):
+    for table in (_months(("en",)), _months(LOCALES)):
         for word in words:
             if month := table.get(word):
                 return month
     # Some scripts write a date without spaces, and some languages a month in two words ("thg 10").
-    table = _months(tuple(_LANGUAGES))
+    table = _months(LOCALES)
     found = [name for name in table if len(name) > 3 and re.search(rf"{re.escape(name)}(?!\d)", text)]
     return table[max(found, key=len)] if found else None
 
@@ -201,7 +126,7 @@ def weekday_of(text: str) -> int | None:
 @cache
 def _weekdays() -> dict[str, int]:
     uses = dict[str, Counter[int]]()
-    for language in _LANGUAGES:
+    for language in LOCALES:
         for widths in Locale.parse(language).days.values():
             for width, names in widths.items():
                 for day, name in names.items():
