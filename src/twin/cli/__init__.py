@@ -23,6 +23,7 @@ from twin.cli.next import next_steps
 from twin.cli.parse import parse
 from twin.cli.report import report
 from twin.cli.run import run
+from twin.cli.sentences import say
 from twin.cli.serve import bot, serve
 from twin.cli.stage import stage
 from twin.cli.status import status
@@ -92,30 +93,28 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped.", err=True)
+        say("Stopped.", err=True)
         sys.exit(130)
     except TwinError as error:
         if invocation.debug:
             raise
-        click.echo(f"{click.style('twin:', bold=True)} {error}", err=True)
+        say(f"{click.style('twin:', bold=True)} {error}", err=True)
         sys.exit(2)
     except OSError as error:
         if invocation.debug:
             raise
         # The system's own words: a full disk, a folder that is somebody else's. They name a file and quote nothing.
         where = f": {error.filename}" if error.filename else ""
-        click.echo(f"twin: {error.strerror or type(error).__name__}{where}", err=True)
+        say(f"twin: {error.strerror or type(error).__name__}{where}", err=True)
         sys.exit(2)
     except Exception as error:
         if invocation.debug:
             raise
         if isinstance(error, ModuleNotFoundError) and (extras := _extras(error.name or "")):
-            click.echo(
-                f"twin: {error.name} is not installed, which this needs: pip install 'twin[{extras}]'.", err=True
-            )
+            say(f"twin: {error.name} is not installed, which this needs: pip install 'twin[{extras}]'.", err=True)
             sys.exit(2)
         # The text of a library's error may quote a chat, and nobody who uses twin can mend it.
-        click.echo(f"twin: a fault in twin itself ({type(error).__name__}). `twin --debug …` shows where.", err=True)
+        say(f"twin: a fault in twin itself ({type(error).__name__}). `twin --debug …` shows where.", err=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -10,7 +10,7 @@ import click
 
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
-from twin.cli.parse import visible
+from twin.cli.sentences import say, visible
 
 if TYPE_CHECKING:
     from twin.domain.examples import Turn
@@ -77,9 +77,9 @@ class Talk:
 
     def go_on(self) -> None:
         """Read what is typed, and print replies as they come, until there is no more."""
-        click.echo(f"This is an AI that writes like {visible(self._twin.speakers[0])}. /help lists the commands.")
+        say(f"This is an AI that writes like {visible(self._twin.speakers[0])}. /help lists the commands.")
         if self._voice.untrained:
-            click.echo("It is not trained yet: the base model goes on from messages of the chats.")
+            say("It is not trained yet: the base model goes on from messages of the chats.")
         while True:
             try:
                 text = click.prompt("you", prompt_suffix="> ", default="", show_default=False).strip()

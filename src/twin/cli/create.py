@@ -11,7 +11,8 @@ import click
 
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
-from twin.cli.parse import DATE_ORDER, PATHS, reading_options, survey, visible
+from twin.cli.parse import DATE_ORDER, PATHS, reading_options, survey
+from twin.cli.sentences import say, visible
 
 if TYPE_CHECKING:
     from twin.domain.twins import Twin
@@ -83,8 +84,8 @@ def make(
             now=datetime.now(UTC),
         )
     for skipped in found.reading.skipped[:10]:
-        click.echo(f"not read: {visible(skipped.reason)}", err=True)
-    click.echo(
+        say(f"not read: {visible(skipped.reason)}", err=True)
+    say(
         visible(
             f"{name} is the twin of {' = '.join(owner.names)} ({owner.evidence}), who wrote "
             f"{found.written(owner.names):,} of {found.words:,} messages with words."
@@ -155,4 +156,4 @@ def delete(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"files": deleted}))
     else:
-        click.echo(f"{name} is gone: {deleted} files and every record of it.")
+        say(f"{name} is gone: {deleted} files and every record of it.")

@@ -7,8 +7,8 @@ import click
 from twin.cli.chat import Talk
 from twin.cli.create import make
 from twin.cli.invocation import Invocation
-from twin.cli.parse import visible
 from twin.cli.run import train
+from twin.cli.sentences import say, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def demo(invocation: Invocation) -> None:
         train(invocation, twin, {"budget_s": str(BUDGET_S)})
         twin = records.twin(twin.id)
     else:
-        click.echo(f"The demo twin is there already; `twin delete {NAME}` makes room for another.")
+        say(f"The demo twin is there already; `twin delete {NAME}` makes room for another.")
     _before_and_after(invocation, twin)
     if invocation.interactive:
         with invocation.err.status("waking up"):

@@ -7,6 +7,7 @@ import click
 
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
+from twin.cli.sentences import say
 
 
 @click.command()
@@ -35,5 +36,5 @@ def export(invocation: Invocation, *, name: str, folder: Path, kind: str, as_jso
         click.echo(json.dumps({"folder": str(folder), "kind": kind, "bytes": sizes}, ensure_ascii=False, indent=2))
         return
     size = sum(sizes.values())
-    click.echo(f"{folder} holds {name} for {kind}, {size / 1e6:,.0f} MB. {folder / 'README.md'} says how to use it.")
-    click.echo("Whoever has it can make it write like you, and it may repeat what was in your chats.")
+    say(f"{folder} holds {name} for {kind}, {size / 1e6:,.0f} MB. {folder / 'README.md'} says how to use it.")
+    say("Whoever has it can make it write like you, and it may repeat what was in your chats.")

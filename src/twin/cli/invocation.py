@@ -47,10 +47,10 @@ class Invocation:
 
     @cached_property
     def out(self) -> "Console":
-        """For what was asked for. Names and words of chats are never markup."""
+        """For what was asked for, in whole lines where a program reads it. Words of chats are never markup."""
         from rich.console import Console
 
-        return Console(markup=False, highlight=False, soft_wrap=True)
+        return Console(markup=False, highlight=False, soft_wrap=not sys.stdout.isatty())
 
     @cached_property
     def err(self) -> "Console":

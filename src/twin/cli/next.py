@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twin.cli.invocation import Invocation
+from twin.cli.sentences import say
 from twin.cli.status import describe
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def next_steps(invocation: Invocation) -> None:
     for twin in twins:
         runs = records.runs(twin.id)
         says, commands = _next(invocation, twin, runs[-1] if runs else None)
-        click.echo(f"{twin.name}: {says}\n")
+        say(f"{twin.name}: {says}\n")
         _list(commands)
     click.echo("twin --help lists every command.")
 

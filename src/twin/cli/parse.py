@@ -1,7 +1,6 @@
 """`twin parse`: what is in some exports."""
 
 import json
-import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twin.cli.invocation import Invocation
+from twin.cli.sentences import say, visible
 
 if TYPE_CHECKING:
     from twin.ingest import Options
@@ -52,9 +52,9 @@ def parse(
         return
     print_reports(found.reading, to=sys.stdout)
     if owner:
-        click.echo(visible(f"These look like the chats of {' = '.join(owner.names)}: {owner.evidence}."))
+        say(visible(f"These look like the chats of {' = '.join(owner.names)}: {owner.evidence}."))
     else:
-        click.echo("The exports do not show whose they are: name yourself with --speaker when you create a twin.")
+        say("The exports do not show whose they are: name yourself with --speaker when you create a twin.")
 
 
 def survey(invocation: Invocation, paths: tuple[Path, ...], options: "Options") -> "Survey":
@@ -72,11 +72,6 @@ def reading_options(date_order: str | None, owners: tuple[str, ...] = ()) -> "Op
     from twin.ingest import DateOrder, Options
 
     return Options(date_order=DateOrder(date_order) if date_order else None, owners=owners)
-
-
-def visible(text: str) -> str:
-    """Text that cannot steer the terminal it is printed on."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _print_messages(paths: tuple[Path, ...], options: "Options", *, as_json: bool) -> None:

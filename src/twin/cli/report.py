@@ -11,6 +11,7 @@ import click
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.run import Duration
+from twin.cli.sentences import say
 
 if TYPE_CHECKING:
     from twin.domain.runs import Run
@@ -65,7 +66,7 @@ def report(
         found = _stored(invocation, twin, run)
     if html:
         html.write_text(page.render(found), "utf-8")
-        click.echo(f"{html} is written.", err=True)
+        say(f"{html} is written.", err=True)
     if as_json:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
     elif not html:
@@ -78,15 +79,15 @@ def _announce(extent: "Extent", run: "Run", other_s: float) -> None:
     minutes = (other_s + extent.seconds(secrets=secrets, other_twin=other_s > 0)) / 60
     told = [f"{extent.scored} held-out examples", f"{extent.questions} choices", f"{extent.replies:,} replies"]
     told += [f"{secrets} planted secrets"] if secrets else []
-    click.echo(f"Measuring {', '.join(told)}: about {minutes:.0f} minutes on two cores.", err=True)
+    say(f"Measuring {', '.join(told)}: about {minutes:.0f} minutes on two cores.", err=True)
     if other_s:
-        click.echo(
+        say(
             f"{other_s / 60:.0f} of them train a twin of somebody else in the chats to compare with, unless an earlier "
             "report did (--other-budget 0 leaves it out).",
             err=True,
         )
     if not secrets:
-        click.echo("What it gives away of secrets needs a training with them: twin run --plant-secrets 30", err=True)
+        say("What it gives away of secrets needs a training with them: twin run --plant-secrets 30", err=True)
 
 
 def _stored(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":

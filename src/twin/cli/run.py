@@ -16,6 +16,7 @@ import click
 
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
+from twin.cli.sentences import say
 from twin.cli.stage import STAGES
 from twin.domain.runs import AGREEMENT
 
@@ -132,7 +133,7 @@ def _tell_cost(invocation: Invocation, twin: "Twin", options: dict[str, str]) ->
     run = Run("estimate", twin.id, RunState.QUEUED, created_at=now, updated_at=now, options=options)
     with invocation.err.status("reading what you wrote"), invocation.work(twin, run) as work:
         found = writing.estimate(work)
-    click.echo(
+    say(
         f"Of diaries, letters and posts you gave {found.passages:,} passages. {found.model} would be sent "
         f"{found.requests:,} requests of about {found.input_tokens:,} tokens in all, and answer with "
         f"{found.output_tokens:,} at most: about ${found.dollars:.4f} at list price. What it has "
@@ -159,9 +160,9 @@ def train(
         twin, options, begin=stage, records=platform.records, runner=platform.runner, now=datetime.now(UTC)
     )
     if twin.base == models.DEFAULT:
-        click.echo(f"Gemma comes under Google's terms, {models.GEMMA_TERMS}; training with it accepts them.", err=True)
+        say(f"Gemma comes under Google's terms, {models.GEMMA_TERMS}; training with it accepts them.", err=True)
     if resumed:
-        click.echo(f"Going on with the run that began at {run.created_at.astimezone():%Y-%m-%d %H:%M}.", err=True)
+        say(f"Going on with the run that began at {run.created_at.astimezone():%Y-%m-%d %H:%M}.", err=True)
     with _working(invocation, run) as sleep:
         scratch = platform.scratch / twin.id
         try:
@@ -178,7 +179,7 @@ def train(
     if run.state is RunState.FAILED:
         log = platform.scratch / run.twin_id / run.id / "log.txt"
         if log.exists() and log.stat().st_size:
-            click.echo(f"What its processes wrote: {log}", err=True)
+            say(f"What its processes wrote: {log}", err=True)
         raise DataError(run.error or "The run failed.")
     if run.state is RunState.CANCELLED:
         raise DataError(f"The run was stopped. `twin run {quote(twin.name)}` goes on with it.")

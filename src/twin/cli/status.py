@@ -9,6 +9,7 @@ import click
 
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
+from twin.cli.sentences import say
 
 if TYPE_CHECKING:
     from twin.domain.runs import Run
@@ -34,7 +35,7 @@ def status(invocation: Invocation, name: str | None, as_json: bool) -> None:
     elif twins:
         _print_twins(invocation, [(twin, runs[twin.id]) for twin in twins])
     else:
-        click.echo("There is no twin yet. Make one with `twin create NAME PATH`, or try `twin demo`.")
+        say("There is no twin yet. Make one with `twin create NAME PATH`, or try `twin demo`.")
 
 
 def _print_twins(invocation: Invocation, twins: "list[tuple[Twin, list[Run]]]") -> None:

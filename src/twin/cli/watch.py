@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from twin.cli.parse import visible
+from twin.cli.sentences import visible
 from twin.domain.runs import RunState, Stage
 from twin.pipeline.journal import Update
 
