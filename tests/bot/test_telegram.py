@@ -165,6 +165,23 @@ def test_a_draft_that_could_not_be_sent_can_be_sent_again(
     assert draft["text"].endswith("Draft:\n" + "\n".join(settle(server, ANA, 2)[1:]))
 
 
+def test_an_outage_over_one_message_loses_no_other(
+    server: BotServer, start: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = BotApi.call
+
+    def patched(self: BotApi, method: str, **parameters: Any) -> Any:
+        if method == "sendMessage" and parameters["chat_id"] == STRANGER:
+            raise UnavailableError("Telegram does not answer.")
+        return call(self, method, **parameters)
+
+    monkeypatch.setattr(BotApi, "call", patched)
+    server.write(STRANGER, "/start")
+    server.write(ANA, "did you water the tomatoes")
+    start()
+    assert len(settle(server, ANA, 2)) >= 2
+
+
 def test_drafts_can_be_dropped_drawn_again_or_replaced(server: BotServer, start: Callable[..., None]) -> None:
     start(drafts=True)
     server.write(ANA, "did you water the tomatoes")

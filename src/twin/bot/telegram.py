@@ -123,28 +123,37 @@ class TelegramBot:
         news: dict[int, list[str]] = {}
         names: dict[int, str] = {}
         for update in updates:
-            if "callback_query" in update:
-                self._pressed(update["callback_query"])
-                continue
-            message = update.get("message", {})
-            chat = message.get("chat", {})
-            text = message.get("text") or message.get("caption")
-            if chat.get("type") != "private" or not text:
-                continue
-            person = message["from"]
-            if not self._allowed & {str(person["id"]), person.get("username", "").casefold()}:
-                if text == "/start":
-                    self._send(chat["id"], f"I only talk with people whom I was told about. Your id is {person['id']}.")
-            elif person["id"] == self._owner and self._commanded(message, text):
-                pass
-            elif self._state.on:
-                names[chat["id"]] = person.get("first_name") or "Friend"
-                news.setdefault(chat["id"], []).append(text)
+            try:
+                if message := self._to_answer(update):
+                    chat = message["chat"]["id"]
+                    names[chat] = message["from"].get("first_name") or "Friend"
+                    news.setdefault(chat, []).append(_text(message))
+            except UnavailableError as error:  # the others are not lost with it; a button can be pressed again
+                log.warning("Something was not done: %s", error)
         for chat, texts in news.items():
             try:
                 self._answer(chat, names[chat], texts)
             except UnavailableError as error:  # what they wrote stands in the conversation, for their next message
                 log.warning("Somebody was not answered: %s", error)
+
+    def _to_answer(self, update: dict[str, Any]) -> dict[str, Any] | None:
+        """The message that the twin is to answer; None where there is none, or it is dealt with."""
+        if "callback_query" in update:
+            self._pressed(update["callback_query"])
+            return None
+        message = update.get("message", {})
+        text = _text(message)
+        if message.get("chat", {}).get("type") != "private" or not text:
+            return None
+        person = message["from"]
+        if not self._allowed & {str(person["id"]), person.get("username", "").casefold()}:
+            if text == "/start":
+                own = f"Your id is {person['id']}."
+                self._send(message["chat"]["id"], f"I only talk with people whom I was told about. {own}")
+            return None
+        if person["id"] == self._owner and self._commanded(message, text):
+            return None
+        return message if self._state.on else None
 
     def _commanded(self, message: dict[str, Any], text: str) -> bool:
         """Whether the owner's message was meant for the bot rather than for the twin."""
@@ -252,6 +261,10 @@ class TelegramBot:
         partial = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         partial.write_text(json.dumps(asdict(self._state)), encoding="utf-8")
         partial.replace(self._file)
+
+
+def _text(message: dict[str, Any]) -> str:
+    return message.get("text") or message.get("caption") or ""
 
 
 _BUTTONS = (("send", "Send"), ("again", "Another"), ("drop", "Drop"))
