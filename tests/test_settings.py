@@ -54,6 +54,13 @@ def test_the_documentation_lists_every_setting() -> None:
     assert rows == [(f"`{name}`", default, meaning) for name, default, meaning in table()]
 
 
+def test_no_part_of_a_password_is_shown() -> None:
+    for password in ("s3cret", "s3/cret", "s3:cr/et"):
+        shown = repr(Settings(records=f"postgresql://ana:{password}@db.example.org/twin"))
+        assert "cret" not in shown
+        assert "postgresql://ana:***@db.example.org/twin" in shown
+
+
 def test_a_started_process_gets_the_same_settings(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path), runner="worker:")
     assert Settings.load(settings.variables()) == settings

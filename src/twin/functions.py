@@ -187,7 +187,7 @@ class Function:
                 self._objects.take(name, generation, file)
             except NotFoundError:
                 return  # done before, or replaced by a newer one, of which a notice comes too
-            self._objects.put(f"{keys.upload(twin_id, upload_id)}000000", file)
+            self._objects.put(keys.upload(twin_id, upload_id) + keys.file_number(0), file)
         uploads.complete(self._objects, twin_id, upload_id, [file_name])
         self._train(twin_id, upload_id, came_at)
         self._objects.drop(name, generation)

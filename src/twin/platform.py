@@ -204,21 +204,27 @@ class Platform:
             return url, identity(f"https://{host}") if host.endswith(".run.app") else access()
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), lambda: key or None
 
-    def gemini(self, agreement: str, cache: Path) -> "GeminiOtherSide":
-        """Who is asked what was said before somebody's writing. Raises SettingsError without the agreement, or a key."""
+    def gemini(self, agreement: str, twin_id: str) -> "GeminiOtherSide":
+        """Who is asked what was said before somebody's writing. Raises SettingsError without the agreement, or a key.
+
+        The answers are kept beside the scratch folders of the twin's runs: they outlive a run, and go with the twin.
+        """
         with _extra("gemini"):
             from twin.prepare.gemini import GeminiOtherSide, connect_to
-        return GeminiOtherSide(connect_to(self.settings.gemini), agreement, cache)
+        return GeminiOtherSide(connect_to(self.settings.gemini), agreement, self.scratch / twin_id / "gemini")
 
     def voice(self, twin: Twin) -> "Voice":
         """A twin, ready to answer; before it is published, the base goes on without an adapter."""
         from twin.serve.memory import Memory
         from twin.serve.voice import Voice
 
-        partner = twin.options.get("partner") or "Friend"
         past = self._memory(twin)
         return Voice(
-            self.chat(twin.base), twin.speakers[0], twin.run_id, partner=partner, past=Memory(past) if past else None
+            self.chat(twin.base),
+            twin.speakers[0],
+            twin.run_id,
+            partner=twin.partner,
+            past=Memory(past) if past else None,
         )
 
     def _memory(self, twin: Twin) -> Path | None:

@@ -144,4 +144,4 @@ def table() -> list[tuple[str, str, str]]:
 
 def without_password(address: str) -> str:
     """An address as it may be shown."""
-    return re.sub(r"(://[^/:]*):[^/]*@", r"\1:***@", address)
+    return re.sub(r"(://[^/:]*):.*@", r"\1:***@", address)

@@ -55,7 +55,7 @@ def start(server: BotServer, model: LlamaChat, tmp_path: Path) -> Iterator[Calla
             api,
             speaking,
             owner=owner,
-            allowed=["@User2"],
+            allowed=["@User2", ""],
             drafts=drafts,
             state=tmp_path / "bot.json",
             poll_s=0,
@@ -90,12 +90,13 @@ def test_it_says_what_it_is_and_answers_whoever_may_write(server: BotServer, sta
 def test_strangers_and_groups_are_not_answered(server: BotServer, start: Callable[..., None]) -> None:
     start()
     server.write(STRANGER, "/start", "hello?", "who are you")
+    server.write(9, "i have no name", **{"from": {"id": 9}})
     server.write(ANA, "hi all", chat={"id": -5, "type": "group"})
     server.write(ANA, "hello")
     settle(server, ANA, 2)
     (told,) = server.texts(STRANGER)
     assert str(STRANGER) in told
-    assert server.texts(-5) == []
+    assert server.texts(-5) == server.texts(9) == []
 
 
 def test_the_owner_switches_it_off_and_that_lasts(server: BotServer, start: Callable[..., None]) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.chaos import killing, shortage, systematic
+from twin.domain.runs import Stage
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["systematic", "killing", "shortage"])
     parser.add_argument("--seconds", type=float, default=90, help="of systematic faults, unless --long")
     parser.add_argument("--kills", type=int, default=6, help="at random moments, unless --long")
+    parser.add_argument("--stage", choices=[*Stage], help="systematic faults in this one only")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     began = time.monotonic()
@@ -37,7 +39,8 @@ def main() -> None:
             )
         if options.only in (None, "systematic"):
             seconds = None if options.long else options.seconds
-            found["systematic"] = systematic.run(place, seconds=seconds, seed=seed, told=told)
+            stages = (Stage(options.stage),) if options.stage else tuple(Stage)
+            found["systematic"] = systematic.run(place, seconds=seconds, seed=seed, told=told, stages=stages)
     finally:
         place.close()
     lost = sum(counts["lost"] for counts in found.values())

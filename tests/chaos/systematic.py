@@ -9,7 +9,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,18 +50,19 @@ class Systematic:
             self._operations[stage] = ended.operations
             self._expected[stage] = installation.left(home, self._base, list(Stage)[:number])
 
-    def trials(self, *, seed: int | None) -> list[Trial]:
+    def trials(self, *, seed: int | None, stages: Sequence[Stage]) -> list[Trial]:
         """Every trial in order; with a seed, a part of them in random order, dear ones more seldom."""
         every = [
             Trial(stage, fault, at, ERRORS[at % len(ERRORS)])
-            for stage in Stage
+            for stage in stages
             for fault in Fault
             for at in range(1, self._operations[stage] + 1)
         ]
         if seed is None:
             return every
         chance = random.Random(seed)
-        some = [trial for trial in every if chance.random() < 1 / DEAR.get(trial.stage, 1)]
+        dear = DEAR if len(stages) > 1 else {}
+        some = [trial for trial in every if chance.random() < 1 / dear.get(trial.stage, 1)]
         chance.shuffle(some)
         return some
 
@@ -117,10 +118,17 @@ class Systematic:
         self._stages.close()
 
 
-def run(systematic: Systematic, *, seconds: float | None, seed: int, told: Callable[[str], None]) -> Counter[str]:
+def run(
+    systematic: Systematic,
+    *,
+    seconds: float | None,
+    seed: int,
+    told: Callable[[str], None],
+    stages: Sequence[Stage] = tuple(Stage),
+) -> Counter[str]:
     """Trials for some seconds, or all of them; problems are told. How many trials there were, and how many lost."""
     counts: Counter[str] = Counter(lost=0)
-    trials = systematic.trials(seed=None if seconds is None else seed)
+    trials = systematic.trials(seed=None if seconds is None else seed, stages=stages)
     end = time.monotonic() + (seconds or float("inf"))
     for trial in trials:
         if time.monotonic() > end:

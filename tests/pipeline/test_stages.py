@@ -209,6 +209,7 @@ def test_a_folder_of_objects_comes_back(place: Place, tmp_path: Path) -> None:
     (made / "deep").mkdir(parents=True)
     (made / "a.txt").write_text("a")
     (made / "deep" / "b.txt").write_text("b")
+    (made / ".a.txt.4711").write_text("a writing that broke off")
     work.store("adapter/", made)
     assert work.stored == ("adapter/a.txt", "adapter/deep/b.txt")
     folder = work.fetch("adapter/")

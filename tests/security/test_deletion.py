@@ -27,6 +27,7 @@ from twin.pipeline.journal import Journal
 from twin.platform import Platform
 from twin.web import create_app
 from twin.web.mail import Mailer
+from twin.web.server import _resume
 from twin.web.store.invitations import TestState
 
 MARK = "zanzibarine"
@@ -177,6 +178,7 @@ def test_what_a_killed_server_had_unpacked_is_gone_when_it_starts_again(house: H
     (left / "chat.txt").write_text(MARK)
     with Platform(house.platform.settings) as platform:
         app = create_app(platform, mail=Mailer("", "t@example.org", show=lambda _: None), now=Clock())
+        _resume(app.extensions["twin"]).release()
         assert marked(house.platform.folder) == []
         app.extensions["twin"].jobs.shutdown()
         app.extensions["twin"].store.database.close()

@@ -4,6 +4,7 @@ import re
 import socketserver
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -188,6 +189,24 @@ def test_with_mail_an_address_is_confirmed_and_nobody_learns_whether_it_has_an_a
     while len(post.mails) < 2:
         pass
     assert "Your password for twin" in post.mails[1]
+
+
+def test_who_is_listed_later_becomes_an_admin_through_a_mailed_link(mailing: Flask, post: Post) -> None:
+    here = mailing.extensions["twin"]
+    account = here.store.accounts.add(
+        "boss@example.org", "-", owner_of_machine=False, admins=frozenset(), now=here.now()
+    )
+    here.platform.settings = replace(here.platform.settings, admins="Boss@Example.org")
+    Person(mailing).post("/forgotten", {"email": "boss@example.org"}, status=200)
+    here.jobs.submit(lambda: None).result()
+    while not post.mails:
+        pass
+    link = re.search(r"http://localhost(/password/\S+)", post.mails[0].replace("=\r\n", ""))
+    assert link
+    boss = Person(mailing)
+    boss.post(link[1].replace("3D", ""), {"password": PASSWORD})
+    assert here.store.accounts.get(account.id).admin
+    boss.get("/admin")
 
 
 def test_a_mail_server_that_is_not_there_is_a_sentence() -> None:

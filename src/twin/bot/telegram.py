@@ -76,7 +76,7 @@ class TelegramBot:
         self._api = api
         self._voice = voice
         self._owner = owner
-        names = {who.strip().removeprefix("@").casefold() for who in allowed}
+        names = {who.strip().removeprefix("@").casefold() for who in allowed} - {""}
         self._allowed: set[str] = set() if owner is None else names | {str(owner)}
         self._drafting = drafts
         self._file = state
@@ -128,12 +128,12 @@ class TelegramBot:
                     chat = message["chat"]["id"]
                     names[chat] = message["from"].get("first_name") or "Friend"
                     news.setdefault(chat, []).append(_text(message))
-            except UnavailableError as error:  # the others are not lost with it; a button can be pressed again
+            except (UnavailableError, DataError) as error:  # the others are not lost; a button can be pressed again
                 log.warning("Something was not done: %s", error)
         for chat, texts in news.items():
             try:
                 self._answer(chat, names[chat], texts)
-            except UnavailableError as error:  # what they wrote stands in the conversation, for their next message
+            except (UnavailableError, DataError) as error:  # what they wrote stands there, for their next message
                 log.warning("Somebody was not answered: %s", error)
 
     def _to_answer(self, update: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import click
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.sentences import say, visible
+from twin.errors import DataError, TwinError
 
 if TYPE_CHECKING:
     from twin.domain.examples import Turn
@@ -64,9 +65,8 @@ class Talk:
     def __init__(
         self, invocation: Invocation, twin: "Twin", *, sampling: "Sampling", partner: str | None = None
     ) -> None:
-        from twin.errors import DataError
-
         self._twin = twin
+        self._interactive = invocation.interactive
         self._voice = replace(invocation.platform.voice(twin), sampling=sampling)
         if self._voice.untrained and self._voice.past is None:
             raise DataError(
@@ -77,6 +77,8 @@ class Talk:
 
     def go_on(self) -> None:
         """Read what is typed, and print replies as they come, until there is no more."""
+        from twin.domain.examples import Role
+
         say(f"This is an AI that writes like {visible(self._twin.speakers[0])}. /help lists the commands.")
         if self._voice.untrained:
             say("It is not trained yet: the base model goes on from messages of the chats.")
@@ -91,14 +93,24 @@ class Talk:
             if text == "/reset":
                 self._turns.clear()
                 click.echo("A new conversation.")
-            elif text == "/again" and len(self._turns) > 1:
-                del self._turns[-1]
-                self._print(self._reply())
+            elif text == "/again" and self._turns:
+                if self._turns[-1].role is Role.OWNER:  # otherwise there was no reply, or an empty one
+                    del self._turns[-1]
+                self._go_on()
             elif text.startswith("/"):
                 click.echo(HELP)
             elif text:
                 self._say(text)
-                self._print(self._reply())
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Print a reply, or why there is none: the conversation stays, for `/again` or another message."""
+        try:
+            self._print(self._reply())
+        except TwinError as error:
+            if not self._interactive:
+                raise
+            say(f"{click.style('twin:', bold=True)} {error}", err=True)
 
     def answer(self, text: str) -> Iterator[str]:
         """The messages of the reply to `text`; none where the twin says nothing."""

@@ -78,8 +78,6 @@ class Invocation:
         from twin.pipeline.work import Work
 
         here = self.platform
-        place = here.scratch / twin.id
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place) as folder:
+        with TemporaryDirectory() as folder:
             scratch, watcher = Path(folder), watch or nobody
             yield Work(twin, run, here.objects, here.records, scratch, here.bases, here.chat, watcher, here.gemini)

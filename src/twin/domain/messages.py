@@ -1,5 +1,6 @@
 """Messages: what people wrote, as an export holds it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +53,10 @@ class Message(NamedTuple):
     text: str
     reply_to: str | None = None
     sender_id: str | None = None
+
+    def by(self, names: Collection[str]) -> bool:
+        """Whether somebody wrote it who has one of these names, or ids."""
+        return self.sender in names or self.sender_id in names
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,3 +40,8 @@ class Twin:
     created_at: datetime
     run_id: str | None = None
     options: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def partner(self) -> str:
+        """The name under which people talk with it, where they have none: whom its owner wrote to most."""
+        return self.options.get("partner") or "Friend"

@@ -53,7 +53,7 @@ def answer_time(messages: Iterable[Message], owners: Collection[str]) -> float |
         chat = (message.platform, message.chat)
         if message.sent_at is None or message.sender is None:
             continue
-        if message.sender in owners or message.sender_id in owners:
+        if message.by(owners):
             before = asked.pop(chat, None)
             # Of a message with an offset and one without, nobody knows how far they are apart.
             known = before is not None and (before.tzinfo is None) == (message.sent_at.tzinfo is None)

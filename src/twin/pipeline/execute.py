@@ -41,7 +41,7 @@ def execute(
     folder: Path,
     bases: Path,
     chat: Callable[[str], ChatModel],
-    gemini: "Callable[[str, Path], GeminiOtherSide] | None" = None,
+    gemini: "Callable[[str, str], GeminiOtherSide] | None" = None,
     stages: Mapping[Stage, StageFunction] = STAGES,
     stopped: Callable[[], bool] = lambda: False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -36,6 +36,5 @@ def export_twin(
     with TemporaryDirectory() as folder:
         for key in objects.keys(prefix):
             objects.get(key, Path(folder) / key.removeprefix(prefix))
-        partner = twin.options.get("partner") or "Friend"
         base = models.find(twin.base, folder=bases)
-        export(kind, Path(folder), base, target, speaker=twin.speakers[0], partner=partner)
+        export(kind, Path(folder), base, target, speaker=twin.speakers[0], partner=twin.partner)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from twin.domain.events import Progress
 from twin.domain.ports import ObjectStore, RecordStore
@@ -88,7 +89,7 @@ class Journal:
 def events(objects: ObjectStore, run: Run, *, scratch: Path, first: Stage = Stage.INGEST) -> list[Event]:
     """What the stages from `first` on have told so far, in order. `scratch` is a folder of the caller."""
     found: list[Event] = []
-    file = scratch / f"read-{run.id}.jsonl"
+    file = scratch / f"read-{uuid4().hex}.jsonl"  # several may look at once
     for stage in list(Stage)[list(Stage).index(first) :]:
         try:
             objects.get(keys.journal(run, stage), file)

@@ -49,6 +49,11 @@ def upload(twin_id: str, upload_id: str) -> str:
     return f"{uploads(twin_id)}{upload_id}/"
 
 
+def file_number(number: int) -> str:
+    """What the file of an upload is called, wherever it stands."""
+    return f"{number:06d}"
+
+
 def run(run: Run) -> str:
     """The prefix of everything that a run made."""
     return f"{twin(run.twin_id)}runs/{run.id}/"

@@ -8,6 +8,11 @@ from twin.pipeline.work import Work
 from twin.prepare.redact import Redactor
 
 
+def seed(twin_id: str) -> int:
+    """What a twin's pseudonyms are drawn from, so that a preview shows those that will be used."""
+    return int.from_bytes(twin_id.encode()[:8])
+
+
 def redactor(work: Work, messages: list[Message]) -> Redactor:
     """The twin's redactor, which also knows these messages; `store` keeps it for later runs."""
     enabled = redacts(work.twin, work.run)
@@ -15,7 +20,7 @@ def redactor(work: Work, messages: list[Message]) -> Redactor:
         found = stored(work, enabled=enabled)
     except (NotFoundError, DataError):
         # None yet, or one that another version of twin wrote: the seed gives mostly the same pseudonyms again.
-        found = Redactor(owners=work.twin.speakers, seed=int.from_bytes(work.twin.id.encode()[:8]), enabled=enabled)
+        found = Redactor(owners=work.twin.speakers, seed=seed(work.twin.id), enabled=enabled)
     found.add(messages)
     return found
 

@@ -96,7 +96,7 @@ def prepare(work: Work) -> Outcome:
     work.store(keys.EXAMPLES, file)
     past = work.scratch / keys.MEMORY
     stretches = conversations((one for one in redacted if not is_writing(one)), silence=config.silence)
-    answered = memory.exchanges(stretches, is_owner=lambda one: one.sender in work.twin.speakers)
+    answered = memory.exchanges(stretches, is_owner=lambda one: one.by(work.twin.speakers))
     told = (memory.Exchange(None, (), (one.text,)) for text in prepared.documents for one in passages(text))
     memory.write(past, chain(told, answered))
     work.store(keys.MEMORY, past)

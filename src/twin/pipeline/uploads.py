@@ -27,7 +27,7 @@ def add_path(objects: ObjectStore, twin_id: str, path: Path) -> str:
     prefix = keys.upload(twin_id, upload_id)
     names: list[str] = []
     for number, (name, file) in enumerate(_files(path)):
-        objects.put(f"{prefix}{number:06d}", file)
+        objects.put(prefix + keys.file_number(number), file)
         names.append(name)
     complete(objects, twin_id, upload_id, names)
     return upload_id
@@ -60,7 +60,7 @@ def fetch(objects: ObjectStore, twin_id: str, folder: Path) -> list[Path]:
         for number, name in enumerate(json.loads(listing.read_text("utf-8"))):
             target = upload / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            objects.get(f"{prefix}/{number:06d}", target)
+            objects.get(f"{prefix}/{keys.file_number(number)}", target)
             paths.add(upload / PurePosixPath(name).parts[0])
     listing.unlink(missing_ok=True)
     return sorted(paths)

@@ -43,7 +43,7 @@ class Work:
         bases: where base models are kept.
         chat: who answers on a base model; this run's adapter, once it is converted, has the run's id.
         watch: told how far the stage is.
-        gemini: who is asked about the owner's writing, by an agreement and a folder for answers; None for nobody.
+        gemini: who is asked about the owner's writing, by an agreement and the twin's id; None for nobody.
     """
 
     twin: Twin
@@ -54,7 +54,7 @@ class Work:
     bases: Path
     chat: Callable[[str], ChatModel]
     watch: Watcher
-    gemini: "Callable[[str, Path], GeminiOtherSide] | None" = None
+    gemini: "Callable[[str, str], GeminiOtherSide] | None" = None
     _stored: list[str] = field(default_factory=list[str], init=False)
 
     @property
@@ -85,12 +85,14 @@ class Work:
         return target
 
     def store(self, name: str, source: Path) -> None:
-        """Store a file as an object of this run; where `name` ends in `/`, a folder with all its files."""
+        """Store a file as an object of this run; where `name` ends in `/`, a folder with all its files.
+
+        All but hidden ones: those are what a writing that broke off could not even remove.
+        """
         files = {name: source}
         if name.endswith("/"):
-            files = {
-                name + file.relative_to(source).as_posix(): file for file in sorted(source.rglob("*")) if file.is_file()
-            }
+            whole = (file for file in sorted(source.rglob("*")) if file.is_file() and not file.name.startswith("."))
+            files = {name + file.relative_to(source).as_posix(): file for file in whole}
         for key, file in files.items():
             self.objects.put(keys.run(self.run) + key, file)
             self._stored.append(key)

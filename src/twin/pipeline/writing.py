@@ -16,9 +16,6 @@ from twin.serve.voice import messages
 if TYPE_CHECKING:
     from twin.prepare.gemini import Estimate, GeminiOtherSide
 
-CACHE = "gemini"
-"""Folder of Gemini's answers, beside the scratch folders of the twin's runs: it outlives a run, and goes with the twin."""
-
 
 def other_sides(work: Work) -> list[OtherSide]:
     """Gemini where the owner agreed to it for this run, and the local base for whatever is left. Raises SettingsError."""
@@ -46,7 +43,7 @@ def _gemini(work: Work, agreement: str) -> "GeminiOtherSide":
         raise SettingsError("Gemini cannot be asked from here. Leave --gemini out.")
     if not redacts(work.twin, work.run):
         raise SettingsError("Other people's names would go to Gemini as they are. Leave --gemini or --no-redact out.")
-    return work.gemini(agreement, work.scratch.parent / CACHE)
+    return work.gemini(agreement, work.twin.id)
 
 
 def _answers(work: Work) -> Callable[[Sequence[Turn], str], str]:

@@ -92,7 +92,7 @@ def prepare(
     names = frozenset(speakers)
 
     def is_owner(message: Message) -> bool:
-        return message.sender in names or message.sender_id in names
+        return message.by(names)
 
     dropped: Counter[str] = Counter()
     everything = list(messages)

@@ -32,7 +32,7 @@ def stranger(
     names = frozenset(speakers)
 
     def is_owner(message: Message) -> bool:
-        return message.sender in names or message.sender_id in names
+        return message.by(names)
 
     chats = (message for message in messages if not is_writing(message))
     recent = newest(list(spoken(chats, longest=config.longest, dropped=Counter())), config.max_messages)

@@ -1,6 +1,7 @@
-"""Prompts that fit: the conversation so far as token ids, without its oldest turns where it is too long."""
+"""Prompts that fit: the conversation so far as token ids, without its oldest parts where it is too long."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from twin.base.template import Template
@@ -18,7 +19,7 @@ def fit(
     many turns, and with it the context that the server has computed already.
 
     Raises:
-        DataError: the last turn alone is too long.
+        DataError: the last message alone is too long.
     """
 
     def tokens(said: Sequence[Turn], opening: str) -> list[int]:
@@ -39,4 +40,9 @@ def fit(
                 return ids
             if start < len(turns) - 1:
                 break
+    # Of several messages in a row the last counts: an earlier one may be what did not fit before.
+    for left in range(1, len(turns[-1].messages)):
+        ids = tokens([replace(turns[-1], messages=turns[-1].messages[left:])], "")
+        if len(ids) <= limit:
+            return ids
     raise DataError(f"The message is {len(ids)} tokens long; at most {limit} fit. Send it in shorter parts.")

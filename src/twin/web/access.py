@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
-from flask import Flask, abort, current_app, redirect, request, session, url_for
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_user
 from werkzeug.wrappers import Response
 
 from twin.domain.runs import Run
 from twin.domain.twins import LOCAL_USER, Twin
-from twin.errors import NotFoundError
+from twin.errors import NotFoundError, UnavailableError
 from twin.pipeline.creation import is_draft
 from twin.web.site import site
 from twin.web.store.accounts import Account
@@ -51,7 +51,13 @@ def init(app: Flask) -> None:
     @manager.user_loader
     def load(value: str) -> Visitor | None:  # pyright: ignore[reportUnusedFunction]
         account_id, _, word = value.partition(" ")
-        found = site().store.accounts.get(account_id)
+        try:
+            found = site().store.accounts.get(account_id)
+        except UnavailableError:
+            if "unavailable" in g:  # this is the page that says so, to whoever it is
+                return None
+            g.unavailable = True
+            raise
         return Visitor(found) if found and found.session == word else None
 
     @app.before_request
@@ -67,8 +73,11 @@ def init(app: Flask) -> None:
 
 
 def log_in(account: Account) -> None:
+    language = session.get("language")
     session.clear()  # nothing that somebody planted before survives
     session.permanent = True
+    if language:
+        session["language"] = language
     login_user(cast(Any, Visitor(account)))
 
 

@@ -122,6 +122,8 @@ def chosen(token: str) -> Response | tuple[str, int]:
             abort(404)
         return redirect(url_for("home.twins"))
     site().store.accounts.set_password(found.id, _hash(password))
+    if found.email in _proven():  # listed only after they signed up
+        site().store.accounts.make_admin(found.id)
     access.log_in(site().store.accounts.get(found.id) or found)
     flash(_("Your password is changed. You are logged out everywhere else."))
     return redirect(url_for("home.twins"))
@@ -166,13 +168,16 @@ def right_password(password: str) -> bool:
     return _right(access.account(), password)
 
 
+def _proven() -> frozenset[str]:
+    """The listed addresses that a mailed link proves. Without mail nobody has shown that an address is theirs."""
+    return site().admins if site().mail.sends else frozenset[str]()
+
+
 def _begin(email: str, password: str) -> Account | None:
     """Make an account and log it in; None where the address has one."""
     here = site()
-    # Without mail nobody has shown that an address is theirs.
-    proven = here.admins if here.mail.sends else frozenset[str]()
     account = here.store.accounts.add(
-        email, password, owner_of_machine=not here.public and not here.admins, admins=proven, now=here.now()
+        email, password, owner_of_machine=not here.public and not here.admins, admins=_proven(), now=here.now()
     )
     if account:
         here.platform.records.save(User(account.id, account.email, account.created_at))

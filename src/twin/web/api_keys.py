@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 
 from twin.errors import DataError
 from twin.web import access, limits
+from twin.web.keys import Key
 from twin.web.site import site
 
 pages = Blueprint("api_keys", __name__)
@@ -23,7 +24,7 @@ def listed(twin_id: str) -> str:
 def make(twin_id: str) -> str:
     """The answer shows the key, this once: only its hash is kept."""
     here, twin = site(), access.own_twin(twin_id)
-    if len(here.keys.listed(twin.id)) >= MOST:
+    if len(_open(twin.id)) >= MOST:
         raise DataError(_("There are many keys to this twin already. Delete the twin's old ones first."))
     label = request.form.get("label", "").strip()[:60] or _("key")
     _key, secret = here.keys.make(twin.id, label=label, now=here.now())
@@ -40,5 +41,11 @@ def revoke(twin_id: str, key_id: str) -> Response:
 
 def _page(twin_id: str, *, secret: str = "") -> str:
     here, twin = site(), access.own_twin(twin_id)
-    keys = [key for key in here.keys.listed(twin_id) if key.revoked_at is None]
-    return render_template("api_keys/keys.html", twin=twin, keys=keys, secret=secret, address=here.link("/v1"))
+    return render_template(
+        "api_keys/keys.html", twin=twin, keys=_open(twin_id), secret=secret, address=here.link("/v1")
+    )
+
+
+def _open(twin_id: str) -> list[Key]:
+    """A twin's keys that open something."""
+    return [key for key in site().keys.listed(twin_id) if key.revoked_at is None]

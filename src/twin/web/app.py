@@ -31,7 +31,6 @@ from twin.web import (
     removal,
     sharing,
     show,
-    surveys,
     training,
     uploads,
     versions,
@@ -114,8 +113,6 @@ def create_app(
     _answer_errors(app)
     _send_headers(app, here)
     _version_static(app)
-    surveys.resume(here)
-    blind.resume(here)
     return app
 
 

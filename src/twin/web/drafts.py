@@ -12,7 +12,7 @@ from twin.base.names import checked
 from twin.domain.twins import Twin
 from twin.errors import DataError
 from twin.ingest import DateOrder, candidates, infer_owner
-from twin.pipeline import creation, runs
+from twin.pipeline import creation, redaction, runs
 from twin.pipeline.creation import is_draft
 from twin.prepare import FEWEST
 from twin.web import access, estimates, limits, surveys
@@ -105,7 +105,7 @@ def check(twin_id: str) -> Response | str:
     written = sum(counts[name] for name in speakers)
     if written < FEWEST:  # chats that were chosen from have been removed since
         return redirect(url_for(".me", twin_id=twin_id))
-    names, texts = surveys.replaced(uploads, speakers, seed=int.from_bytes(twin.id.encode()[:8]))
+    names, texts = surveys.replaced(uploads, speakers, seed=redaction.seed(twin.id))
     return render_template(
         "drafts/check.html",
         twin=twin,

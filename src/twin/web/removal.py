@@ -111,6 +111,9 @@ def delete_twin(here: Site, found: Twin) -> int:
     deleted = deletion.delete(
         found, objects=platform.objects, records=platform.records, runner=platform.runner, folder=platform.scratch
     )
+    # Again: what another tab sent meanwhile, as long as the twin was still there.
+    here.keys.forget(found.id)
+    here.store.forget_twin(found.id)
     platform.forget(found, run_ids)
     temporary.sweep(platform.folder)
     return deleted
@@ -126,8 +129,11 @@ def _drop_words(here: Site, twin: Twin) -> None:
         for key in list(platform.objects.keys(prefix)):
             if not (done and key.removeprefix(prefix).startswith(_WORDLESS)):
                 platform.objects.delete(key)
-        shutil.rmtree(platform.scratch / twin.id / run.id, ignore_errors=True)
-        (platform.scratch / twin.id / f"{run.id}-{keys.MEMORY}").unlink(missing_ok=True)
+    for left in (platform.scratch / twin.id).glob("*"):  # of runs, memories, what Gemini has answered
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif not left.name.endswith(keys.ADAPTER_GGUF):
+            left.unlink(missing_ok=True)
     here.store.invitations.delete_tests([test.token for test in here.store.invitations.tests(twin.id)])
     here.store.conversations.forget_remembered(twin.id)
     here.store.database.scrub()

@@ -6,16 +6,18 @@ import signal
 import threading
 from collections.abc import Callable
 
+from filelock import FileLock, Timeout
 from flask import Flask
 from waitress.server import create_server
 
 from twin.domain.twins import LOCAL_USER
 from twin.errors import SettingsError
 from twin.platform import Platform
-from twin.web import training
+from twin.web import blind, surveys, training
 from twin.web.app import LOOPBACK, create_app
 from twin.web.faults import log_fault
-from twin.web.uploads import FORM_LARGEST
+from twin.web.site import Site
+from twin.web.uploads import form_largest
 
 THREADS = 96
 """Each open stream of a reply or a training holds one."""
@@ -45,12 +47,13 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
             port=port,
             threads=THREADS,
             connection_limit=CONNECTIONS,
-            max_request_body_size=FORM_LARGEST + (1 << 20),
+            max_request_body_size=form_largest(app.extensions["twin"]) + (1 << 20),
             ident=None,
         )
     except OSError as error:
         raise SettingsError(f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port.") from error
     signal.signal(signal.SIGTERM, _interrupt)
+    first = _resume(app.extensions["twin"])
     # Requests that wait for a moment are no news, and their number says nothing that the admin page does not.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     stop = threading.Event()
@@ -70,6 +73,19 @@ def serve(platform: Platform, *, host: str, port: int, ready: Callable[[str], ob
         app.extensions["twin"].jobs.shutdown(wait=False, cancel_futures=True)  # what is left begins again next time
         for helper in helpers:
             helper.join()
+        first.release()
+
+
+def _resume(here: Site) -> FileLock:
+    """Go on with what a stopped server left, unless another one serves this installation; it is at work on that."""
+    first = FileLock(here.folder / "serving.lock", thread_local=False)
+    try:
+        first.acquire(timeout=0)
+    except Timeout:
+        return first
+    surveys.resume(here)
+    blind.resume(here)
+    return first
 
 
 def _interrupt(*_: object) -> None:

@@ -31,6 +31,8 @@ def listed(twin_id: str) -> str:
 @limits.rarely
 def share(twin_id: str) -> Response:
     here, twin = site(), access.own_twin(twin_id)
+    if twin.run_id is None:  # before it is trained it speaks from examples, which are its owner's messages
+        abort(409)
     days, replies = request.form.get("days", type=int), request.form.get("replies", type=int)
     if days not in DAYS or replies not in REPLIES:
         abort(400)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twin.domain.messages import WORDS, Kind, Message
-from twin.errors import ExportError
+from twin.errors import TwinError
 from twin.ingest import DateOrder, Report, read
 from twin.pipeline import keys
 from twin.pipeline import uploads as stored
@@ -38,7 +38,7 @@ def folder(here: Site, upload_id: str) -> Path:
 
 def file(here: Site, upload_id: str, number: int) -> Path:
     """Where one file of an upload arrives."""
-    return folder(here, upload_id) / f"{number:06d}"
+    return folder(here, upload_id) / keys.file_number(number)
 
 
 def resume(here: Site) -> None:
@@ -64,7 +64,7 @@ def take(here: Site, upload: Upload) -> None:
     """Read an upload that has arrived, store it where it can be used, and note what it holds or why it cannot be."""
     arrived, prefix = folder(here, upload.id), keys.upload(upload.twin_id, upload.id)
     try:
-        numbers = [f"{number:06d}" for number in range(len(upload.files))]
+        numbers = [keys.file_number(number) for number in range(len(upload.files))]
         direct = [number for number in numbers if not (arrived / number).exists()]
         arrived.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in direct:  # the browser sent it straight to the object store
@@ -76,7 +76,7 @@ def take(here: Site, upload: Upload) -> None:
                 here.platform.objects.put(prefix + number, arrived / number)
         stored.complete(here.platform.objects, upload.twin_id, upload.id, [file["path"] for file in upload.files])
         there = here.store.uploads.set_state(upload.id, UploadState.READY, survey=survey)
-    except ExportError as error:
+    except TwinError as error:
         there = here.store.uploads.set_state(upload.id, UploadState.REFUSED, reason=str(error))
     except Exception as error:  # noqa: BLE001  whatever a file does to its reader, its owner gets an answer
         log_fault(error)
@@ -149,7 +149,7 @@ def _named(upload: Upload, arrived: Path, place: Path) -> list[Path]:
     for number, file in enumerate(upload.files):
         target = place / file["path"]
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(arrived / f"{number:06d}", target)
+        os.link(arrived / keys.file_number(number), target)
         tops.add(place / PurePosixPath(file["path"]).parts[0])
     return sorted(tops)
 

@@ -27,7 +27,7 @@ from twin.errors import ExportError, UnavailableError
 from twin.ingest.unknown import is_media
 from twin.pipeline import keys
 from twin.web import access, limits, surveys
-from twin.web.site import site
+from twin.web.site import Site, site
 from twin.web.store.uploads import Upload, UploadState
 
 pages = Blueprint("uploads", __name__)
@@ -36,8 +36,9 @@ LARGEST = 2 << 30
 """Bytes of one upload."""
 PIECE = 4 << 20
 """Bytes of one piece at most."""
-FORM_LARGEST = 256 << 20
-"""Bytes that a browser without JavaScript may send at once: they cannot be gone on with."""
+FORM_LARGEST, PUBLIC_FORM_LARGEST = 256 << 20, 32 << 20
+"""Bytes that a browser without JavaScript may send at once: they cannot be gone on with. The server takes as much of
+anybody, before it is known who asks; so where others than whoever sits at the machine can ask, it is less."""
 MOST_FILES = 20_000
 KEEP_FREE = 1 << 30
 """Bytes that stay free on the disk."""
@@ -54,9 +55,14 @@ def init(app: Flask) -> None:
     @app.before_request
     def large() -> None:  # pyright: ignore[reportUnusedFunction]
         if request.endpoint == "uploads.send":
-            request.max_content_length = FORM_LARGEST
+            request.max_content_length = form_largest(site())
         elif request.endpoint in {"uploads.piece", "uploads.announce"}:
             request.max_content_length = PIECE
+
+
+def form_largest(here: Site) -> int:
+    """Bytes of a form with files."""
+    return PUBLIC_FORM_LARGEST if here.public else FORM_LARGEST
 
 
 @pages.post("/twins/<twin_id>/uploads")
@@ -229,4 +235,4 @@ def _arrived(upload: Upload, number: int) -> int:
 
 
 def _key(upload: Upload, number: int) -> str:
-    return f"{keys.upload(upload.twin_id, upload.id)}{number:06d}"
+    return keys.upload(upload.twin_id, upload.id) + keys.file_number(number)

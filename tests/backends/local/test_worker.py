@@ -156,7 +156,7 @@ def test_who_waits_can_be_cancelled_while_another_is_under_way(queue: Queue, tmp
             queue.cancel(second)
             until(lambda: records.run("r2").state is RunState.CANCELLED)
             assert records.run("r1").state is RunState.RUNNING
-            assert queue.waiting() == ["r1"]
+            until(lambda: queue.waiting() == ["r1"])
         finally:
             process.kill()
 

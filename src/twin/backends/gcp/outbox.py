@@ -203,7 +203,7 @@ class OutboxRecordStore:
             there = self._news.twin(twin.id) if any(run.state is RunState.DONE for run in news) else None
             here = self._local.twin(twin.id)  # renamed, or deleted, while we asked
             if there:
-                self._local.save(replace(here, run_id=there.run_id, options={**there.options, **here.options}))
+                self._local.save(replace(here, run_id=there.run_id, options={**here.options, **there.options}))
             for run in news:
                 self._local.save(run)
         except NotFoundError:

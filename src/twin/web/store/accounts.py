@@ -90,6 +90,10 @@ class Accounts:
         with self._database.write() as connection:
             connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account_id).values(values))
 
+    def make_admin(self, account_id: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account_id).values(admin=True))
+
     def rehash(self, account_id: str, password: str) -> None:
         """Replace the hash by a stronger one of the same password."""
         with self._database.write() as connection:
