@@ -205,13 +205,12 @@ class Platform:
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), lambda: key or None
 
     def gemini(self, agreement: str, twin_id: str) -> "GeminiOtherSide":
-        """Who is asked what was said before somebody's writing. Raises SettingsError without the agreement, or a key.
-
-        The answers are kept beside the scratch folders of the twin's runs: they outlive a run, and go with the twin.
-        """
+        """Who is asked what was said before somebody's writing. Raises SettingsError without the agreement, or a key."""
         with _extra("gemini"):
             from twin.prepare.gemini import GeminiOtherSide, connect_to
-        return GeminiOtherSide(connect_to(self.settings.gemini), agreement, self.scratch / twin_id / "gemini")
+        return GeminiOtherSide(
+            connect_to(self.settings.gemini), agreement, self.scratch / twin_id / "gemini"
+        )  # goes with the twin
 
     def voice(self, twin: Twin) -> "Voice":
         """A twin, ready to answer; before it is published, the base goes on without an adapter."""

@@ -43,11 +43,16 @@ def test_without_a_terminal_nobody_is_asked(twin: Twin, chat: Path, home: Path) 
     assert stored(home) == []
 
 
-def test_with_a_terminal_somebody_is_asked(twin: Twin, chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", [["2"], ["otto"], ["3", "Nobody", "2"]])
+def test_with_a_terminal_somebody_is_asked(
+    twin: Twin, chat: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    answers = iter(said)
     monkeypatch.setattr("twin.cli.invocation.Invocation.interactive", True)
-    monkeypatch.setattr("click.prompt", lambda *_, **__: 2)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: next(answers))
     ended = twin("create", "me", chat)
     assert ended.status == 0
+    assert ended.err.count("Nobody here is called that") == len(said) - 1
     assert "Who of these are you?" in ended.out
     assert json.loads(twin("status", "me", "--json").out)["speakers"] == ["Otto"]
 

@@ -94,7 +94,7 @@ def test_2_a_killed_command_leaves_no_process_behind(shell: Shell) -> None:
     assert psutil.wait_procs(children, timeout=30)[1] == [], "the stage noticed that it was left alone"
     run = shell.last_run()
     assert run["state"] == "running", run["error"]
-    assert "was broken off at train; `twin run` goes on" in shell.run("status")
+    assert "was broken off at train; `twin run me` goes on" in shell.run("status")
     assert "It is not trained yet" in shell.run("chat", "me", text="hi\n/quit\n")
 
 

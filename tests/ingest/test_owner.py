@@ -62,3 +62,13 @@ def test_names_are_found_as_people_type_them() -> None:
 def test_a_name_that_is_not_there_lists_those_that_are() -> None:
     with pytest.raises(NotFoundError, match=r"Nobody here is called 'Zed'\. Those who write are: Ana .*, Bo "):
         find_senders([report(Ana=5, Bo=3)], ["Zed"])
+
+
+def test_a_document_does_not_tell_who_its_writer_is_in_a_chat() -> None:
+    note = report("document", owner="Author", evidence="a document has one writer", Author=33)
+    assert infer_owner([note, report(Ana=5, Bo=3)]) is None
+    assert infer_owner([note]) == Owner(("Author",), "document: a document has one writer")
+    letter = report("document", owner="Ana", evidence="the document names its author", Ana=33)
+    found = infer_owner([letter, report(Ana=5, Bo=3)])
+    assert found is not None
+    assert found.names == ("Ana",)

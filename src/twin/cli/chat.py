@@ -23,6 +23,8 @@ HELP = """\
 /reset   begin a new conversation
 /quit    leave (or Ctrl-D)"""
 
+UNTRAINED = "It is not trained yet: the base model goes on from messages of the chats."
+
 
 @click.command()
 @click.argument("name", shell_complete=names)
@@ -55,6 +57,8 @@ def chat(
     if once is None:
         talk.go_on()
         return
+    if talk.untrained:
+        say(UNTRAINED, err=True)
     messages = list(talk.answer(once))
     click.echo(json.dumps({"messages": messages}, ensure_ascii=False) if as_json else visible("\n".join(messages)))
 
@@ -75,13 +79,18 @@ class Talk:
         self._partner = partner or self._voice.partner
         self._turns: list[Turn] = []
 
+    @property
+    def untrained(self) -> bool:
+        """Whether the base model answers."""
+        return self._voice.untrained
+
     def go_on(self) -> None:
         """Read what is typed, and print replies as they come, until there is no more."""
         from twin.domain.examples import Role
 
         say(f"This is an AI that writes like {visible(self._twin.speakers[0])}. /help lists the commands.")
-        if self._voice.untrained:
-            say("It is not trained yet: the base model goes on from messages of the chats.")
+        if self.untrained:
+            say(UNTRAINED)
         while True:
             try:
                 text = click.prompt("you", prompt_suffix="> ", default="", show_default=False).strip()

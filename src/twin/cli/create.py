@@ -1,6 +1,7 @@
 """`twin create` and `twin delete`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from twin.ingest import Owner
     from twin.pipeline.creation import Survey
     from twin.platform import Platform
+
+_LISTED = 20
+"""People whom a list or a question names."""
 
 
 @click.command()
@@ -96,22 +100,35 @@ def make(
 
 
 def _inferred_or_asked(invocation: Invocation, found: "Survey") -> "Owner":
-    from twin.errors import DataError
-    from twin.ingest import Owner, candidates, infer_owner
+    from twin.errors import DataError, NotFoundError
+    from twin.ingest import Owner, candidates, find_senders, infer_owner
 
     if owner := infer_owner(found.reading.reports):
         return owner
     people = candidates(found.reading.reports)
     if not invocation.interactive:
-        listed = ", ".join(f"{name} ({count:,})" for name, count in people[:20])
+        listed = ", ".join(f"{name} ({count:,})" for name, count in people[:_LISTED]) + _more(people)
         raise DataError(
             f"The exports do not show whose they are. Name yourself with --speaker; these people write in them: {listed}."
         )
     click.echo("Who of these are you?")
-    for number, (name, count) in enumerate(people[:30], 1):
+    for number, (name, count) in enumerate(people[:_LISTED], 1):
         click.echo(f"{number:3}  {visible(name)} ({count:,} messages)")
-    chosen = click.prompt("Number", type=click.IntRange(1, min(len(people), 30)))
-    return Owner((people[chosen - 1][0],), "as you said")
+    if more := _more(people):
+        click.echo(f"    {more}")
+    while True:
+        said = click.prompt("Number or name").strip()
+        try:
+            named = [people[int(said) - 1][0]] if said in map(str, range(1, _LISTED + 1)) else [said]
+            chosen = find_senders(found.reading.reports, named)
+        except (NotFoundError, IndexError):
+            say("Nobody here is called that. Type one of the numbers, or a name as it is written.", err=True)
+        else:
+            return Owner(chosen, "as you said")
+
+
+def _more(people: "Sequence[tuple[str, int]]") -> str:
+    return f" and {len(people) - _LISTED:,} more" if len(people) > _LISTED else ""
 
 
 def _delete(platform: "Platform", twin: "Twin") -> int:

@@ -52,11 +52,11 @@ def _next(invocation: Invocation, twin: "Twin", last: "Run | None") -> tuple[str
     if last is None:
         return "has its chats, and was not trained yet", (train,)
     if not last.state.final:
-        return describe(invocation, last), ((f"twin run {name}", "watch it, or go on with it"),)
+        return describe(invocation, twin, last), ((f"twin run {name}", "watch it, or go on with it"),)
     if twin.run_id == last.id:
         return "answers", talk
     again = (f"twin run {name}", "go on from there")
-    return f"its last run {describe(invocation, last)}", (again, *talk) if twin.run_id else (again,)
+    return f"its last run {describe(invocation, twin, last)}", (again, *talk) if twin.run_id else (again,)
 
 
 def _list(commands: tuple[tuple[str, str], ...]) -> None:

@@ -58,7 +58,7 @@ def report(
     if full:
         extent = FULL if replies is None else replace(FULL, replies=replies, compared=max(20, replies // 10))
         other_s = OTHER_S if other_budget is None else other_budget
-        _announce(extent, run, other_s)
+        _announce(extent, twin, run, other_s)
         if invocation.interactive and not yes:
             click.confirm("Go on?", default=True, abort=True, err=True)
         found = _measured(invocation, twin, run, extent, other_s)
@@ -73,7 +73,7 @@ def report(
         terminal.show(found, invocation.out)
 
 
-def _announce(extent: "Extent", run: "Run", other_s: float) -> None:
+def _announce(extent: "Extent", twin: "Twin", run: "Run", other_s: float) -> None:
     """What measuring everything costs, before it begins."""
     secrets = int(run.options.get("secrets", 0))
     minutes = (other_s + extent.seconds(secrets=secrets, other_twin=other_s > 0)) / 60
@@ -82,12 +82,13 @@ def _announce(extent: "Extent", run: "Run", other_s: float) -> None:
     say(f"Measuring {', '.join(told)}: about {minutes:.0f} minutes on two cores.", err=True)
     if other_s:
         say(
-            f"{other_s / 60:.0f} of them train a twin of somebody else in the chats to compare with, unless an earlier "
+            f"{other_s / 60:.0f} of these minutes train a twin of somebody else in the chats to compare with, unless an earlier "
             "report did (--other-budget 0 leaves it out).",
             err=True,
         )
     if not secrets:
-        say("What it gives away of secrets needs a training with them: twin run --plant-secrets 30", err=True)
+        again = f"twin run {quote(twin.name)} --plant-secrets 30"
+        say(f"What it gives away of secrets needs a training with them: {again}", err=True)
 
 
 def _stored(invocation: Invocation, twin: "Twin", run: "Run") -> "Report":

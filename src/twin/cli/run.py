@@ -184,7 +184,7 @@ def train(
     if run.state is RunState.CANCELLED:
         raise DataError(f"The run was stopped. `twin run {quote(twin.name)}` goes on with it.")
     if summed:
-        summary(invocation, run)
+        summary(invocation, twin, run)
     return run
 
 

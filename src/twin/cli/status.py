@@ -47,7 +47,7 @@ def _print_twins(invocation: Invocation, twins: "list[tuple[Twin, list[Run]]]") 
     for twin, runs in twins:
         answers = "yes" if twin.run_id else "not yet"
         speakers = ", ".join(twin.speakers) or "never completed: create it again, or delete it"
-        table.add_row(twin.name, speakers, twin.base, answers, describe(invocation, runs[-1]) if runs else "none")
+        table.add_row(twin.name, speakers, twin.base, answers, describe(invocation, twin, runs[-1]) if runs else "none")
     invocation.out.print(table)
 
 
@@ -68,24 +68,28 @@ def _print_runs(invocation: Invocation, twin: "Twin", runs: "list[Run]") -> None
         if not redacts(twin, run):
             current += ", without redaction"
         table.add_row(
-            f"{run.created_at.astimezone():%Y-%m-%d %H:%M}", run.id[:8], describe(invocation, run) + current, figures
+            f"{run.created_at.astimezone():%Y-%m-%d %H:%M}",
+            run.id[:8],
+            describe(invocation, twin, run) + current,
+            figures,
         )
     out.print(table if runs else f"It has not been trained yet: twin run {quote(twin.name)}")
 
 
-def describe(invocation: Invocation, run: "Run") -> str:
-    """How a run stands, in a few words."""
+def describe(invocation: Invocation, twin: "Twin", run: "Run") -> str:
+    """How a run of a twin stands, in a few words."""
     from twin.domain.runs import RunState
 
+    again = f"twin run {quote(twin.name)}"
     if not run.state.final and _left_alone(invocation):
-        return f"was broken off at {run.stage}; `twin run` goes on" if run.stage else "waits; `twin run` begins it"
+        return f"was broken off at {run.stage}; `{again}` goes on" if run.stage else f"waits; `{again}` begins it"
 
     words: dict[Any, str] = {
         RunState.QUEUED: "waits for its turn",
         RunState.RUNNING: f"is at {run.stage}" if run.stage else "begins",
         RunState.DONE: "done",
         RunState.FAILED: f"failed: {run.error}",
-        RunState.CANCELLED: f"stopped at {run.stage}; `twin run` goes on" if run.stage else "stopped",
+        RunState.CANCELLED: f"stopped at {run.stage}; `{again}` goes on" if run.stage else "stopped",
     }
     return words[run.state]
 

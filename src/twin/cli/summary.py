@@ -1,9 +1,11 @@
 """What a run did, summed up for the person who waited for it."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from twin.cli.invocation import Invocation
 from twin.domain.runs import Run, Stage
+from twin.domain.twins import Twin
 from twin.pipeline.work import Outcome, outcome
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ _SIDES = {
 }
 
 
-def summary(invocation: Invocation, run: Run) -> None:
+def summary(invocation: Invocation, twin: Twin, run: Run) -> None:
     """Print what was kept, why the rest was not, and what training changed."""
     platform, out = invocation.platform, invocation.out
     folder = platform.scratch / run.twin_id
@@ -27,7 +29,7 @@ def summary(invocation: Invocation, run: Run) -> None:
     _kept(out, found[Stage.PREPARE].details)
     for sentence in learned(found[Stage.TRAIN]):
         out.print(sentence)
-    _alike(out, found[Stage.EVALUATE].figures)
+    _alike(out, twin.name, found[Stage.EVALUATE].figures)
 
 
 def _kept(out: "Console", details: dict[str, Any]) -> None:
@@ -69,11 +71,11 @@ def learned(trained: Outcome) -> list[str]:
     return [loss]
 
 
-def _alike(out: "Console", figures: dict[str, float]) -> None:
+def _alike(out: "Console", name: str, figures: dict[str, float]) -> None:
     if figures:
         if "gain" in figures:
             out.print(f"Over all that was held out, the twin's loss is {figures['gain']:.0%} lower than the base's.")
         out.print(
             f"Of {figures['replies']:.0f} sample replies {figures.get('ended', 0):.0%} ended by themselves, and "
-            f"{figures['foreign']:.0f} held a letter of a script that you never use. More: twin report"
+            f"{figures['foreign']:.0f} held a letter of a script that you never use. More: twin report {quote(name)}"
         )

@@ -10,6 +10,7 @@ from twin.errors import ExportError
 from twin.ingest.datetext import written_time
 from twin.ingest.encoding import detect, open_text
 from twin.ingest.export import Export, File, Options, Report
+from twin.ingest.owner import DOCUMENT
 from twin.ingest.pasted import is_code
 from twin.ingest.pdf import read_pdf
 from twin.ingest.prose import Document, Paragraph, markdown, plain
@@ -17,7 +18,6 @@ from twin.ingest.threads import Titles
 from twin.ingest.unknown import without_media
 from twin.ingest.zipped import kind_of_zip, read_zipped
 
-_PLATFORM = "document"
 _WRITER = "Author"
 _LARGEST = 64 << 20
 _FEWEST_LETTERS = 20
@@ -35,7 +35,7 @@ def claim(files: Sequence[File], _options: Options) -> list[Export]:
     for file in without_media(files):
         dialect = _dialect(file)
         if dialect:
-            exports.append(Export(_PLATFORM, dialect, [file], partial(_parse, file, dialect, titles)))
+            exports.append(Export(DOCUMENT, dialect, [file], partial(_parse, file, dialect, titles)))
     return exports
 
 
@@ -85,7 +85,7 @@ def _parse(file: File, dialect: str, titles: Titles, report: Report) -> Iterator
         if day:
             sent_at = day.replace(tzinfo=None)
             report.time_zone = "dates of a diary"
-        yield Message(_PLATFORM, chat, sender, sent_at, Kind.SYSTEM if day else _kind(paragraph.kind, body), body)
+        yield Message(DOCUMENT, chat, sender, sent_at, Kind.SYSTEM if day else _kind(paragraph.kind, body), body)
 
 
 def _kind(kind: Kind, text: str) -> Kind:

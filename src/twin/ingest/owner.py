@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from twin.errors import NotFoundError
 from twin.ingest.export import Report
 
+DOCUMENT = "document"
+"""The platform of what one person wrote alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -26,7 +29,8 @@ def infer_owner(reports: Sequence[Report]) -> Owner | None:
     """The owner, from what was read; None where nothing tells, or where what tells disagrees.
 
     An export may know its owner (an account, a message that they deleted, "You"). Where none does, it is whoever
-    writes in every one of several exports of a platform, if that is one person.
+    writes in every one of several exports of a platform, if that is one person. The writer of a document is nobody in
+    chats that do not name them.
     """
     named = [report for report in reports if report.owner]
     names = list(dict.fromkeys(report.owner for report in named if report.owner))
@@ -38,6 +42,10 @@ def infer_owner(reports: Sequence[Report]) -> Owner | None:
             (name,) = everywhere
             names += [name] if name not in names else []
             reasons.append(f"{platform}: the only one who writes in every chat")
+    if {report.platform for report in named} <= {DOCUMENT} and any(
+        len(report.senders) > 1 and report.senders.keys().isdisjoint(names) for report in reports
+    ):
+        return None
     together = any(sum(name in report.senders for name in names) > 1 for report in reports)
     if not names or together:
         return None

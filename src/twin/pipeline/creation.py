@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from uuid import uuid4
 
 from twin.domain.ports import ObjectStore, RecordStore
@@ -112,7 +113,9 @@ def check_name(records: RecordStore, user_id: str, name: str) -> None:
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise DataError("A twin's name is 1 to 100 letters long, without line breaks. Choose another.")
     if any(twin.name == name and not is_draft(twin) for twin in records.twins(user_id)):
-        raise DataError(f"There is a twin called {name!r} already. Choose another name, or `twin delete` it first.")
+        raise DataError(
+            f"There is a twin called {name!r} already. Choose another name, or `twin delete {quote(name)}` first."
+        )
 
 
 def _remove(draft: Twin, objects: ObjectStore, records: RecordStore) -> None:

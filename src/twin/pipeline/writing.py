@@ -42,7 +42,7 @@ def _gemini(work: Work, agreement: str) -> "GeminiOtherSide":
     if work.gemini is None:
         raise SettingsError("Gemini cannot be asked from here. Leave --gemini out.")
     if not redacts(work.twin, work.run):
-        raise SettingsError("Other people's names would go to Gemini as they are. Leave --gemini or --no-redact out.")
+        raise SettingsError("Other people's names would go to Gemini as they are. Leave --no-redact out.")
     return work.gemini(agreement, work.twin.id)
 
 
