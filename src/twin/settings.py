@@ -76,7 +76,9 @@ class Settings:
     )
     mail_from: str = _setting("twin@localhost", "the sender of the web app's mail")
     admins: str = _setting(
-        "", "the e-mail addresses, separated by commas, of those who may see the admin page", shown="the first account"
+        "",
+        "the e-mail addresses, separated by commas, of those who may see the admin page",
+        shown="on a machine of one's own: the first account",
     )
     gemini: str = _setting(
         "",

@@ -91,9 +91,12 @@ def test_removed_chats_leave_nothing_beside_the_runs(house: House, ana: Person) 
     (scratch / "gemini" / "answer.json").write_text("words")
     (scratch / f"{twin.run_id}-{keys.MEMORY}").write_text("words")
     (scratch / f"{twin.run_id}-{keys.ADAPTER_GGUF}").write_text("weights")
+    (scratch / "telegram.json").write_text("{}")
     house.site.store.uploads.set_state(upload, UploadState.READY, survey={})
     ana.post(f"/twins/{twin.id}/uploads/{upload}/delete")
-    assert {one.name for one in scratch.iterdir()} == {f"{twin.run_id}-{keys.ADAPTER_GGUF}", keys.ADAPTER_GGUF}
+    kept = {one.name for one in scratch.iterdir()}
+    assert {f"{twin.run_id}-{keys.ADAPTER_GGUF}", "telegram.json"} <= kept
+    assert not {"gemini", f"{twin.run_id}-{keys.MEMORY}"} & kept
 
 
 def test_an_untrained_twin_cannot_be_shared(house: House, ana: Person) -> None:

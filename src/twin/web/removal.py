@@ -132,7 +132,7 @@ def _drop_words(here: Site, twin: Twin) -> None:
     for left in (platform.scratch / twin.id).glob("*"):  # of runs, memories, what Gemini has answered
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
-        elif not left.name.endswith(keys.ADAPTER_GGUF):
+        elif not left.name.endswith((keys.ADAPTER_GGUF, ".json")):  # figures of stages, and how a bot stands
             left.unlink(missing_ok=True)
     here.store.invitations.delete_tests([test.token for test in here.store.invitations.tests(twin.id)])
     here.store.conversations.forget_remembered(twin.id)
