@@ -1,7 +1,8 @@
 """`twin run`, where no training is needed to see it."""
 
 import threading
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.cli.conftest import Twin
 
 from twin.backends.local.worker import Queue
 from twin.cli.invocation import Invocation
-from twin.cli.run import Duration, _working
+from twin.cli.run import Duration, _waits, _working
 from twin.cli.summary import learned
 from twin.cli.watch import figures
 from twin.domain.runs import Run, RunState
@@ -80,3 +81,22 @@ def test_training_says_how_much_it_had_time_for(epochs: float, stopped_early: bo
     assert len(more) == bool(told)
     assert told in "".join(more)
     assert learned(Outcome()) == []
+
+
+def test_who_waits_for_another_training_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWIN_HOME", str(tmp_path))
+    invocation = Invocation()
+    with closing(invocation):
+        queue, now = invocation.platform.runner, datetime.now(UTC)
+        assert isinstance(queue, Queue)
+        first, second = (
+            Run(name, "t", RunState.QUEUED, now + timedelta(seconds=later), now)
+            for later, name in enumerate(("r1", "r2"))
+        )
+        for run in (first, second):
+            invocation.platform.records.save(run)
+            queue.submit(run)
+        assert not _waits(invocation, second), "nobody is at work: this command will be"
+        with queue.working():
+            assert _waits(invocation, second)
+            assert not _waits(invocation, first)

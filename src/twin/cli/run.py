@@ -18,6 +18,7 @@ from twin.cli.completion import names
 from twin.cli.invocation import Invocation
 from twin.cli.sentences import say
 from twin.cli.stage import STAGES
+from twin.cli.status import left_alone
 from twin.domain.runs import AGREEMENT
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def train(
     from twin.cli.summary import summary
     from twin.cli.watch import show
     from twin.domain.runs import RunState, Stage
-    from twin.errors import DataError
+    from twin.errors import DataError, NotFoundError
     from twin.pipeline.journal import events, follow
     from twin.pipeline.runs import start
 
@@ -163,6 +164,8 @@ def train(
         say(f"Gemma comes under Google's terms, {models.GEMMA_TERMS}; training with it accepts them.", err=True)
     if resumed:
         say(f"Going on with the run that began at {run.created_at.astimezone():%Y-%m-%d %H:%M}.", err=True)
+    if _waits(invocation, run):
+        say("Another training is under way; this one begins when that is over.", err=True)
     with _working(invocation, run) as sleep:
         scratch = platform.scratch / twin.id
         try:
@@ -170,6 +173,8 @@ def train(
             seen = len(events(platform.objects, run, scratch=scratch))
             updates = follow(platform.objects, platform.records, run.id, scratch=scratch, after=seen, sleep=sleep)
             run = show(updates, invocation.err)
+        except NotFoundError:
+            raise DataError(f"{twin.name} was deleted while it was trained.") from None
         except KeyboardInterrupt:
             platform.runner.cancel(run)
             for _ in follow(platform.objects, platform.records, run.id, scratch=scratch, sleep=sleep):
@@ -186,6 +191,14 @@ def train(
     if summed:
         summary(invocation, twin, run)
     return run
+
+
+def _waits(invocation: Invocation, run: "Run") -> bool:
+    """Whether a worker on this machine is at another run."""
+    from twin.backends.local.worker import Queue
+
+    runner = invocation.platform.runner
+    return isinstance(runner, Queue) and runner.waiting()[:1] != [run.id] and not left_alone(invocation)
 
 
 @contextmanager

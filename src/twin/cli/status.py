@@ -81,7 +81,7 @@ def describe(invocation: Invocation, twin: "Twin", run: "Run") -> str:
     from twin.domain.runs import RunState
 
     again = f"twin run {quote(twin.name)}"
-    if not run.state.final and _left_alone(invocation):
+    if not run.state.final and left_alone(invocation):
         return f"was broken off at {run.stage}; `{again}` goes on" if run.stage else f"waits; `{again}` begins it"
 
     words: dict[Any, str] = {
@@ -94,7 +94,7 @@ def describe(invocation: Invocation, twin: "Twin", run: "Run") -> str:
     return words[run.state]
 
 
-def _left_alone(invocation: Invocation) -> bool:
+def left_alone(invocation: Invocation) -> bool:
     """Whether nobody works on this machine's runs right now."""
     from twin.backends.local.worker import Queue
 

@@ -233,12 +233,12 @@ class _Training:
             self._speed.append((took, size))
             self._learned += int(sum(batch.learned.sum() for batch in group))
         self._curve.append({"step": float(self._step), "loss": loss})
-        recent = self._speed[-_RECENT:]
-        seconds = sum(one for one, _ in recent)
         figures = {"loss": loss}
-        if seconds:
+        if recent := self._speed[-_RECENT:]:
+            seconds = sum(one for one, _ in recent)
             figures["tokens_per_s"] = sum(count for _, count in recent) / seconds
-            figures["left_s"] = (self._steps - self._step) * seconds / len(recent)
+            left = (self._steps - self._step) * seconds / len(recent)
+            figures["left_s"] = max(0.0, min(left, (self._config.budget_s or math.inf) - self._elapsed()))
         self._watch(Progress(Stage.TRAIN, self._step, self._steps, figures))
 
     def _evaluate(self) -> None:
