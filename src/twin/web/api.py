@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from flask import Blueprint, Response, jsonify, request
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, Storage
+from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import HTTPException
 
@@ -37,20 +37,18 @@ class Api:
         twin: by id; raises NotFoundError.
         voice: a twin, ready to answer.
         count: tokens of a text, for `usage`.
-        counters: where requests are counted; of Redis or the like where several processes serve.
     """
 
     keys: Keys
     twin: Callable[[str], Twin]
     voice: Callable[[Twin], Voice]
     count: Callable[[str], int]
-    counters: Storage | None = None
 
 
 def blueprint(api: Api) -> Blueprint:
     """The pages below `/v1`. They know no cookies, so protection against forged forms must leave them out."""
     pages = Blueprint("api", __name__, url_prefix="/v1")
-    limiter = MovingWindowRateLimiter(api.counters or MemoryStorage())
+    limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def opened() -> Twin:
         """The twin of the request's key, which counts as used."""
