@@ -9,6 +9,7 @@ $(VENV)/fuzz.stamp: $(VENV)/dev.stamp requirements/fuzz.txt
 	@touch $@
 
 fuzz: $(VENV)/fuzz.stamp ## Parsers, zips, API and forms, guided by coverage, for five minutes; LONG=1 for two hours
+	@TWIN_LONG_TESTS=1 $(BIN)/python -m pytest -m hypothesis tests
 	@$(BIN)/python -m tests.fuzz_parse --seconds $(if $(LONG),1200,60)
 	@$(BIN)/python -m tests.fuzz --seconds $(if $(LONG),6000,240) $(ARGS)
 

@@ -208,9 +208,8 @@ class Platform:
         """Who is asked what was said before somebody's writing. Raises SettingsError without the agreement, or a key."""
         with _extra("gemini"):
             from twin.prepare.gemini import GeminiOtherSide, connect_to
-        return GeminiOtherSide(
-            connect_to(self.settings.gemini), agreement, self.scratch / twin_id / "gemini"
-        )  # goes with the twin
+        cache = self.scratch / twin_id / "gemini"  # goes with the twin
+        return GeminiOtherSide(connect_to(self.settings.gemini), agreement, cache)
 
     def voice(self, twin: Twin) -> "Voice":
         """A twin, ready to answer; before it is published, the base goes on without an adapter."""

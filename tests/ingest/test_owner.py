@@ -68,6 +68,8 @@ def test_a_document_does_not_tell_who_its_writer_is_in_a_chat() -> None:
     note = report("document", owner="Author", evidence="a document has one writer", Author=33)
     assert infer_owner([note, report(Ana=5, Bo=3)]) is None
     assert infer_owner([note]) == Owner(("Author",), "document: a document has one writer")
+    several = [note, report(Ana=5, Bo=3), report(Ana=1, Cy=9), report("telegram", Dee=5, Eve=3)]
+    assert infer_owner(several[1:]) == Owner(("Ana",), "whatsapp: the only one who writes in every chat")
     letter = report("document", owner="Ana", evidence="the document names its author", Ana=33)
     found = infer_owner([letter, report(Ana=5, Bo=3)])
     assert found is not None

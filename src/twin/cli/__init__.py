@@ -23,7 +23,7 @@ from twin.cli.next import next_steps
 from twin.cli.parse import parse
 from twin.cli.report import report
 from twin.cli.run import run
-from twin.cli.sentences import say
+from twin.cli.sentences import complain, say
 from twin.cli.serve import bot, serve
 from twin.cli.stage import stage
 from twin.cli.status import status
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except TwinError as error:
         if invocation.debug:
             raise
-        say(f"{click.style('twin:', bold=True)} {error}", err=True)
+        complain(error)
         sys.exit(2)
     except OSError as error:
         if invocation.debug:

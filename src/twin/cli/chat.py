@@ -10,7 +10,7 @@ import click
 
 from twin.cli.completion import names
 from twin.cli.invocation import Invocation
-from twin.cli.sentences import say, visible
+from twin.cli.sentences import complain, say, visible
 from twin.errors import DataError, TwinError
 
 if TYPE_CHECKING:
@@ -105,21 +105,21 @@ class Talk:
             elif text == "/again" and self._turns:
                 if self._turns[-1].role is Role.OWNER:  # otherwise there was no reply, or an empty one
                     del self._turns[-1]
-                self._go_on()
+                self._show_reply()
             elif text.startswith("/"):
                 click.echo(HELP)
             elif text:
                 self._say(text)
-                self._go_on()
+                self._show_reply()
 
-    def _go_on(self) -> None:
+    def _show_reply(self) -> None:
         """Print a reply, or why there is none: the conversation stays, for `/again` or another message."""
         try:
             self._print(self._reply())
         except TwinError as error:
             if not self._interactive:
                 raise
-            say(f"{click.style('twin:', bold=True)} {error}", err=True)
+            complain(error)
 
     def answer(self, text: str) -> Iterator[str]:
         """The messages of the reply to `text`; none where the twin says nothing."""

@@ -1,7 +1,6 @@
 """`twin create` and `twin delete`."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from twin.ingest import Owner
     from twin.pipeline.creation import Survey
     from twin.platform import Platform
-
-_LISTED = 20
-"""People whom a list or a question names."""
 
 
 @click.command()
@@ -101,34 +97,31 @@ def make(
 
 def _inferred_or_asked(invocation: Invocation, found: "Survey") -> "Owner":
     from twin.errors import DataError, NotFoundError
-    from twin.ingest import Owner, candidates, find_senders, infer_owner
+    from twin.ingest import LISTED, Owner, candidates, find_senders, infer_owner, listed
 
     if owner := infer_owner(found.reading.reports):
         return owner
     people = candidates(found.reading.reports)
     if not invocation.interactive:
-        listed = ", ".join(f"{name} ({count:,})" for name, count in people[:_LISTED]) + _more(people)
         raise DataError(
-            f"The exports do not show whose they are. Name yourself with --speaker; these people write in them: {listed}."
+            "The exports do not show whose they are. Name yourself with --speaker; these people write in them: "
+            f"{listed(people)}."
         )
     click.echo("Who of these are you?")
-    for number, (name, count) in enumerate(people[:_LISTED], 1):
+    numbered: dict[str, str] = {}
+    for number, (name, count) in enumerate(people[:LISTED], 1):
+        numbered[str(number)] = name
         click.echo(f"{number:3}  {visible(name)} ({count:,} messages)")
-    if more := _more(people):
-        click.echo(f"    {more}")
+    if len(people) > LISTED:
+        click.echo(f"     and {len(people) - LISTED:,} more")
     while True:
         said = click.prompt("Number or name").strip()
         try:
-            named = [people[int(said) - 1][0]] if said in map(str, range(1, _LISTED + 1)) else [said]
-            chosen = find_senders(found.reading.reports, named)
-        except (NotFoundError, IndexError):
+            chosen = find_senders(found.reading.reports, [numbered.get(said, said)])
+        except NotFoundError:
             say("Nobody here is called that. Type one of the numbers, or a name as it is written.", err=True)
         else:
             return Owner(chosen, "as you said")
-
-
-def _more(people: "Sequence[tuple[str, int]]") -> str:
-    return f" and {len(people) - _LISTED:,} more" if len(people) > _LISTED else ""
 
 
 def _delete(platform: "Platform", twin: "Twin") -> int:

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from twin.errors import TwinError
+
 _WORD = re.compile(r"(?:`[^`]*`|\S)+")
 
 
@@ -18,6 +20,11 @@ def say(text: str, *, err: bool = False) -> None:
     if (sys.stderr if err else sys.stdout).isatty():
         text = "\n".join(broken(line, shutil.get_terminal_size().columns) for line in text.split("\n"))
     click.echo(text, err=err)
+
+
+def complain(error: TwinError) -> None:
+    """Print what somebody can mend."""
+    say(f"{click.style('twin:', bold=True)} {error}", err=True)
 
 
 def broken(line: str, width: int) -> str:

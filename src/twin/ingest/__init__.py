@@ -6,11 +6,12 @@ show what was read.
 """
 
 from twin.ingest.export import DateOrder, Options, Report
-from twin.ingest.owner import Owner, candidates, find_senders, infer_owner
+from twin.ingest.owner import LISTED, Owner, candidates, find_senders, infer_owner, listed
 from twin.ingest.reading import Reading, Skipped, read
 from twin.ingest.show import message_json, print_reports, report_json, report_table
 
 __all__ = [
+    "LISTED",
     "DateOrder",
     "Options",
     "Owner",
@@ -20,6 +21,7 @@ __all__ = [
     "candidates",
     "find_senders",
     "infer_owner",
+    "listed",
     "message_json",
     "print_reports",
     "read",

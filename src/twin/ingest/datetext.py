@@ -108,7 +108,7 @@ def _date(text: str, *, month_first: bool) -> tuple[int, int, int] | None:
 
 def _month(text: str) -> int | None:
     words = [word.strip(".") for word in _WORD.findall(text)]
-    for table in (_months(("en",)), _months(LOCALES)):
+    for table in (_months(("en",)), _months(LOCALES)):  # most dates are English
         for word in words:
             if month := table.get(word):
                 return month

@@ -13,7 +13,8 @@ LOCALES = (
     "nl", "pa", "pl", "ps", "pt", "pt_PT", "ro", "ru", "si", "sk", "sl", "sq", "sr", "sr_Latn", "sv", "sw", "ta",
     "te", "th", "tr", "uk", "ur", "uz", "vi", "zh", "zh_Hant", "zh_Hant_HK", "zu",
 )  # fmt: skip
-"""The languages that phones and platforms write exports in; English is tried alone, and first."""
+"""The languages that phones and platforms write exports in."""
+
 # What phones still write and CLDR has dropped or never had.
 _MORE = {
     "清晨": "morning1", "早晨": "morning1", "傍晚": "evening1", "深夜": "night1", "半夜": "night1",

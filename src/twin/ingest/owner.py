@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from twin.errors import NotFoundError
 from twin.ingest.export import Report
 
+LISTED = 20
+"""People whom a list names, or a question."""
 DOCUMENT = "document"
 """The platform of what one person wrote alone."""
 
@@ -23,6 +25,12 @@ class Owner:
 def candidates(reports: Sequence[Report]) -> list[tuple[str, int]]:
     """Everybody who wrote words, with the number of their messages; who wrote most comes first."""
     return sum((report.written_by_sender for report in reports), start=Counter[str]()).most_common()
+
+
+def listed(people: Sequence[tuple[str, int]]) -> str:
+    """`Ana (60), Bo (30) and 5 more`: people with the number of their messages, for a sentence."""
+    more = f" and {len(people) - LISTED:,} more" if len(people) > LISTED else ""
+    return ", ".join(f"{name} ({count:,})" for name, count in people[:LISTED]) + more
 
 
 def infer_owner(reports: Sequence[Report]) -> Owner | None:
@@ -42,12 +50,12 @@ def infer_owner(reports: Sequence[Report]) -> Owner | None:
             (name,) = everywhere
             names += [name] if name not in names else []
             reasons.append(f"{platform}: the only one who writes in every chat")
-    if {report.platform for report in named} <= {DOCUMENT} and any(
-        len(report.senders) > 1 and report.senders.keys().isdisjoint(names) for report in reports
-    ):
-        return None
     together = any(sum(name in report.senders for name in names) > 1 for report in reports)
-    if not names or together:
+    writers = {report.owner for report in named if report.platform == DOCUMENT}
+    elsewhere = writers.issuperset(names) and any(
+        len(report.senders) > 1 and report.senders.keys().isdisjoint(names) for report in reports
+    )
+    if not names or together or elsewhere:
         return None
     written = dict(candidates(reports))
     names.sort(key=lambda name: -written.get(name, 0))
@@ -74,9 +82,8 @@ def find_senders(reports: Sequence[Report], wanted: Sequence[str]) -> tuple[str,
     for name in wanted:
         same = [name] if name in there else [display for display, plain in there.items() if plain == _plain(name)]
         if not same:
-            people = [f"{display} ({count:,})" for display, count in candidates(reports)]
-            listed = ", ".join(people[:20]) + (f" and {len(people) - 20:,} more" if len(people) > 20 else "")
-            raise NotFoundError(f"Nobody here is called {name!r}. Those who write are: {listed or 'nobody'}.")
+            people = listed(candidates(reports)) or "nobody"
+            raise NotFoundError(f"Nobody here is called {name!r}. Those who write are: {people}.")
         found += [display for display in same if display not in found]
     return tuple(found)
 

@@ -106,12 +106,12 @@ class SqlRecordStore:
 
 
 @cache
-def _newest(table: Table, column: str) -> Select[Any]:
-    """The newest row of each id that has `wanted` in a column, the id that came first first. Built once."""
+def _newest(table: Table, by: str) -> Select[Any]:
+    """The newest row of each id that has `wanted` in the column `by`, the id that came first first. Built once."""
     other = table.alias()
     newest = select(func.max(other.c.row)).where(other.c.id == table.c.id).scalar_subquery()
     columns = [column for column in table.c if column.name != "row"]
-    found = select(*columns).where(table.c.row == newest, table.c[column] == bindparam("wanted"))
+    found = select(*columns).where(table.c.row == newest, table.c[by] == bindparam("wanted"))
     return found.order_by(table.c.created_at, table.c.id)
 
 
